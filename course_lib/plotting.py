@@ -1,0 +1,400 @@
+"""Figures of the course: one look, read without colour, each function returning its axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import as_file, files
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch, Rectangle
+
+__all__ = [
+    "PALETTE",
+    "plot_counts",
+    "plot_curve",
+    "plot_image_grid",
+    "plot_record_table",
+    "use_course_style",
+]
+
+PALETTE = {
+    "blue": "#003f6b",
+    "orange": "#d55e00",
+    "green": "#009e73",
+    "purple": "#a8559b",
+    "grey": "#6e6e6e",
+    "ink": "#1a1a1a",
+}
+"""Colours by name. They stay apart for colour-blind readers; black text is not put on them."""
+
+# State of a cell: fill, colour of the words, hatch, weight of the words. Fill, hatch and
+# weight each tell the states apart without colour.
+_CELLS = {
+    "plain": ("#ffffff", PALETTE["ink"], None, "normal"),
+    "certain": ("#cfe3f2", PALETTE["ink"], None, "normal"),
+    "not certain": ("#ffffff", PALETTE["ink"], "////", "normal"),
+    "wrong": ("#8c3b00", "#ffffff", None, "bold"),
+}
+
+
+def use_course_style() -> None:
+    """Give every figure drawn from here on the look of the course.
+
+    The functions of this module draw in that look by themselves; call this before you
+    draw with matplotlib directly.
+
+    Examples
+    --------
+    >>> use_course_style()
+    >>> mpl.rcParams["figure.facecolor"]
+    'white'
+    """
+    mpl.rcParams.update(_style())
+
+
+def plot_record_table(
+    frame,
+    certain=None,
+    truth=None,
+    title: str = "",
+    labels: dict[str, str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """A table of records, each cell shaded certain, not certain or wrong.
+
+    A wrong cell shows its value and the true one ("9, not 8"), a cell that is not certain
+    is hatched and ends in a question mark. Wrong comes before not certain.
+
+    Parameters
+    ----------
+    frame : (n_records, n_columns) DataFrame; a missing value counts as not certain.
+    certain : (n_records, n_columns) bool, in the same order; without it only missing
+        values are not certain.
+    truth : DataFrame with the same columns and number of records, compared row by row.
+        Without it no cell is wrong.
+    title : words above the table.
+    labels : other words for the legend, by state: "certain", "not certain", "wrong".
+    ax : where to draw; a new figure if None.
+
+    Returns
+    -------
+    The axes. They hold one rectangle a cell, row by row, and one text a cell.
+
+    Raises
+    ------
+    ValueError
+        if `certain` or `truth` does not have the shape or columns of `frame`, the frame is
+        empty, or `labels` names another state.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> guess = pd.DataFrame({"age": [9, 18], "smoker": [False, True]})
+    >>> truth = pd.DataFrame({"age": [8, 18], "smoker": [False, True]})
+    >>> ax = plot_record_table(guess, truth=truth)
+    >>> [text.get_text() for text in ax.texts if "not" in text.get_text()]
+    ['9, not 8']
+    >>> plt.close(ax.figure)
+    """
+    states = _cell_states(frame, certain, truth)
+    unknown = set(labels or {}) - set(_CELLS)
+    if unknown:
+        raise ValueError(f"labels for unknown states {sorted(unknown)}; the states are {sorted(_CELLS)}")
+    n_records, n_columns = frame.shape
+    with mpl.rc_context(_style()):
+        if ax is None:
+            _, ax = plt.subplots(figsize=(1.0 + 1.15 * n_columns, 0.85 + 0.34 * n_records))
+        for row in range(n_records):
+            for column in range(n_columns):
+                true_value = None if truth is None else truth[frame.columns[column]].iloc[row]
+                _draw_cell(ax, row, column, frame.iat[row, column], states[row, column], true_value)
+        _table_axes(ax, list(frame.index), list(frame.columns), title)
+        shown = [state for state in _CELLS if state != "plain" and (states == state).any()]
+        if shown:
+            handles = [_legend_patch(state, (labels or {}).get(state, state)) for state in shown]
+            ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.02), ncols=len(handles))
+    return ax
+
+
+def plot_counts(
+    labels: Sequence,
+    counts: Sequence[int],
+    at_least: Sequence[bool] | None = None,
+    steps: bool = False,
+    log: bool = True,
+    title: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Counts as bars or steps, each with its value written above it.
+
+    Parameters
+    ----------
+    labels : (n,) what is counted, in the order drawn.
+    counts : (n,) numbers, 0 or more. A count of 0 has no bar on a log scale, only its label.
+    at_least : (n,) bool; a count that is only a lower bound is hatched and labelled "≥ 500".
+    steps : a stair instead of bars, for counts that grow or fall along an order.
+    log : whether the counts' axis is logarithmic.
+    title, xlabel, ylabel : words around the figure.
+    ax : where to draw; a new figure if None.
+
+    Returns
+    -------
+    The axes. They hold one text a count.
+
+    Raises
+    ------
+    ValueError
+        if the lengths differ, there is nothing to draw, or a count is negative or not finite.
+
+    Examples
+    --------
+    >>> ax = plot_counts(["1", "0.1", "none"], [1, 26, 500], at_least=[False, False, True])
+    >>> [text.get_text() for text in ax.texts]
+    ['1', '26', '≥ 500']
+    >>> ax.get_yscale()
+    'log'
+    >>> plt.close(ax.figure)
+    """
+    values = np.asarray(counts, dtype=float)
+    bound = np.zeros(len(values), dtype=bool) if at_least is None else np.asarray(at_least, dtype=bool)
+    if not len(labels) == len(values) == len(bound):
+        raise ValueError(f"{len(labels)} labels, {len(values)} counts, {len(bound)} marks: one of each a bar")
+    if not len(values):
+        raise ValueError("no counts to draw")
+    if not np.isfinite(values).all() or (values < 0).any():
+        raise ValueError(f"counts are numbers from 0 up, got {list(counts)}")
+    places = np.arange(len(values))
+    floor = 0.7 if log else 0.0  # below 1, so that a count of one is seen on a log scale
+    with mpl.rc_context(_style()):
+        ax = ax or plt.subplots()[1]
+        if log:
+            ax.set_yscale("log")
+        if steps:
+            ax.stairs(np.maximum(values, floor), np.arange(len(values) + 1) - 0.5, baseline=floor,
+                      color=PALETTE["blue"], linewidth=2)
+        else:
+            bars = ax.bar(places, np.maximum(values - floor, 0), bottom=floor, width=0.62,
+                          color=PALETTE["blue"], edgecolor="white", linewidth=0)
+            for bar, lower in zip(bars, bound, strict=True):
+                if lower:
+                    bar.set_hatch("////")
+        for place, value, lower in zip(places, values, bound, strict=True):
+            ax.annotate(("≥ " if lower else "") + f"{value:,.10g}", (place, max(value, floor)), xytext=(0, 3),
+                        textcoords="offset points", ha="center", va="bottom", fontsize=9)
+        top = max(values.max(), 1.0)
+        ax.set_ylim(floor, top**1.12 * 1.8 if log else top * 1.15)
+        ax.set_xticks(places, [str(label) for label in labels])
+        _words(ax, title, xlabel, ylabel)
+    return ax
+
+
+def plot_curve(
+    x: Sequence[float],
+    y: Sequence[float],
+    low: Sequence[float] | None = None,
+    high: Sequence[float] | None = None,
+    label: str = "",
+    log_x: bool = False,
+    log_y: bool = False,
+    title: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """A curve through measured points, with the range it was measured in.
+
+    Call it again with the axes it returned to add a curve: colour, line style and marker
+    change together.
+
+    Parameters
+    ----------
+    x, y : (n,) the points, drawn in the order given.
+    low, high : (n,) ends of the range at each point, both or neither.
+    label : name in the legend; without one the curve is not in it.
+    log_x, log_y : logarithmic axes; every value must then be positive.
+    title, xlabel, ylabel : words around the figure; empty ones leave what the axes have.
+    ax : where to draw; a new figure if None.
+
+    Returns
+    -------
+    The axes. They hold one more line, and one more filled area where there is a range.
+
+    Raises
+    ------
+    ValueError
+        if the lengths differ, only one end of the range is given, a low end lies above its
+        high end, or a logarithmic axis has a value that is not positive.
+
+    Examples
+    --------
+    >>> ax = plot_curve([1, 2, 4], [0.02, 0.10, 0.21], label="recovered", log_x=True)
+    >>> ax.lines[0].get_xydata().tolist()
+    [[1.0, 0.02], [2.0, 0.1], [4.0, 0.21]]
+    >>> plt.close(ax.figure)
+    """
+    if (low is None) != (high is None):
+        raise ValueError("a range needs both ends: give low and high, or neither")
+    rows = {"x": x, "y": y} | ({} if low is None else {"low": low, "high": high})
+    arrays = {name: np.asarray(values, dtype=float) for name, values in rows.items()}
+    if len({array.shape for array in arrays.values()}) > 1 or arrays["x"].ndim != 1:
+        raise ValueError("a curve needs rows of one length: " + _shapes(arrays))
+    if low is not None and (upside_down := arrays["low"] > arrays["high"]).any():
+        raise ValueError(f"the range is upside down at x = {arrays['x'][upside_down][0]:g}")
+    for name, array in arrays.items():
+        if (log_x if name == "x" else log_y) and (array <= 0).any():
+            raise ValueError(f"{name} holds {array.min():g}: a logarithmic axis shows positive values only")
+    with mpl.rc_context(_style()):
+        ax = ax or plt.subplots()[1]
+        (line,) = ax.plot(arrays["x"], arrays["y"], label=label or None)
+        if low is not None:
+            ax.fill_between(arrays["x"], arrays["low"], arrays["high"], color=line.get_color(), alpha=0.2,
+                            linewidth=0)
+        if log_x:
+            ax.set_xscale("log")
+        if log_y:
+            ax.set_yscale("log")
+        _words(ax, title, xlabel, ylabel)
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend()
+    return ax
+
+
+def plot_image_grid(
+    images,
+    titles: Sequence[str] | None = None,
+    columns: int | None = None,
+    title: str = "",
+    size: float = 1.3,
+) -> np.ndarray:
+    """Pictures side by side, one axes each.
+
+    Parameters
+    ----------
+    images : (n, height, width) grey or (n, height, width, 3) colour, values in [0, 1].
+    titles : (n,) words above the pictures.
+    columns : pictures a row; all in one row up to 8, else 8.
+    title : words above the grid.
+    size : side of a picture in inches.
+
+    Returns
+    -------
+    (n,) array of axes, in the order of the pictures.
+
+    Raises
+    ------
+    ValueError
+        if there is no picture, the shape is another, a value lies outside [0, 1], or the
+        number of titles differs.
+
+    Examples
+    --------
+    >>> axes = plot_image_grid(np.zeros((3, 4, 4)), titles=["a", "b", "c"], columns=2)
+    >>> [ax.get_title() for ax in axes]
+    ['a', 'b', 'c']
+    >>> plt.close(axes[0].figure)
+    """
+    pictures = np.asarray(images, dtype=float)
+    if pictures.ndim not in (3, 4) or (pictures.ndim == 4 and pictures.shape[-1] != 3) or not len(pictures):
+        raise ValueError(
+            f"pictures of shape {pictures.shape}; (n, height, width) or (n, height, width, 3) is needed"
+        )
+    if not ((pictures >= 0) & (pictures <= 1)).all():  # NaN fails this too
+        raise ValueError(f"values from {pictures.min():g} to {pictures.max():g}; a picture holds 0 to 1")
+    if titles is not None and len(titles) != len(pictures):
+        raise ValueError(f"{len(titles)} titles for {len(pictures)} pictures")
+    columns = min(len(pictures), columns or 8)
+    rows = -(-len(pictures) // columns)
+    with mpl.rc_context(_style()):
+        figure, grid = plt.subplots(
+            rows, columns, squeeze=False,
+            figsize=(size * columns, (size + (0.25 if titles else 0)) * rows + (0.3 if title else 0)),
+        )
+        axes = grid.ravel()
+        for ax in axes:
+            ax.set_axis_off()
+        for place, picture in enumerate(pictures):
+            axes[place].imshow(picture, vmin=0, vmax=1)
+            if titles is not None:
+                axes[place].set_title(titles[place], fontsize=9, loc="center")
+        if title:
+            figure.suptitle(title, fontsize=11)
+    return axes[: len(pictures)]
+
+
+def _style() -> dict:
+    with as_file(files("course_lib.data") / "course.mplstyle") as path:
+        return dict(mpl.rc_params_from_file(path, use_default_template=False))
+
+
+def _cell_states(frame, certain, truth) -> np.ndarray:
+    """(n_records, n_columns) array of the names of `_CELLS`."""
+    if not frame.size:
+        raise ValueError("no records to draw")
+    missing = frame.isna().to_numpy()
+    sure = ~missing
+    if certain is not None:
+        given = np.asarray(certain, dtype=bool)
+        if given.shape != frame.shape:
+            raise ValueError(f"certain has shape {given.shape}, the records {frame.shape}")
+        sure = given & ~missing
+    states = np.where(sure, "plain" if certain is None and not missing.any() else "certain", "not certain")
+    states = states.astype(object)
+    if truth is not None:
+        if len(truth) != len(frame) or set(truth.columns) != set(frame.columns):
+            raise ValueError(
+                f"truth has {len(truth)} records of {list(truth.columns)}, "
+                f"the table {len(frame)} of {list(frame.columns)}"
+            )
+        for place, name in enumerate(frame.columns):
+            for row in range(len(frame)):
+                if not missing[row, place] and frame[name].iloc[row] != truth[name].iloc[row]:
+                    states[row, place] = "wrong"
+    return states
+
+
+def _draw_cell(ax: Axes, row: int, column: int, value, state: str, true_value) -> None:
+    fill, ink, hatch, weight = _CELLS[state]
+    ax.add_patch(Rectangle((column, row), 1, 1, facecolor=fill, edgecolor="#b5b5b5", hatch=hatch))
+    if value is None or value != value or str(value) == "<NA>":
+        words = "?"
+    elif state == "wrong":
+        words = f"{value}, not {true_value}"
+    else:
+        words = f"{value} ?" if state == "not certain" else str(value)
+    # On a hatched cell the words stand on white.
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5} if hatch else None
+    ax.text(column + 0.5, row + 0.5, words, ha="center", va="center", color=ink, weight=weight, fontsize=9,
+            bbox=box)
+
+
+def _table_axes(ax: Axes, index: list, columns: list, title: str) -> None:
+    ax.set(xlim=(0, len(columns)), ylim=(len(index), 0))
+    ax.grid(False)
+    ax.set_xticks([place + 0.5 for place in range(len(columns))], [str(name) for name in columns])
+    ax.set_yticks([place + 0.5 for place in range(len(index))], [str(name) for name in index])
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    if title:
+        ax.set_title(title, pad=10)
+
+
+def _legend_patch(state: str, words: str) -> Patch:
+    fill, _, hatch, _ = _CELLS[state]
+    return Patch(facecolor=fill, edgecolor="#8a8a8a", hatch=hatch, label=words)
+
+
+def _words(ax: Axes, title: str, xlabel: str, ylabel: str) -> None:
+    for words, write in ((title, ax.set_title), (xlabel, ax.set_xlabel), (ylabel, ax.set_ylabel)):
+        if words:
+            write(words)
+
+
+def _shapes(arrays: dict[str, np.ndarray]) -> str:
+    return ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
