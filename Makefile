@@ -1,0 +1,72 @@
+# `make book` and `make test` set up everything they need. Any of the settings below can
+# be given on the command line: make test WORKERS=4
+PYTHON ?= python3
+WORKERS ?= 2
+PORT ?= 8000
+
+VENV := .venv/bin/python
+PYTEST := $(VENV) -m pytest -rs
+CHAPTERS = $(wildcard book exercises solutions)
+# nbval runs every cell; pages hold no stored outputs, so their asserts are what is tested.
+NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=120
+
+.PHONY: help
+help:  ## list the targets (the default)
+	@sed -n 's/^\([a-z-]*\):[^#]*## */\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; \
+	do printf '  make %-11s %s\n' "$$name" "$$text"; done
+
+.PHONY: setup
+setup:
+	@$(PYTHON) tools/setup_environment.py
+
+.PHONY: book
+book: setup  ## build the site in _build/html, every page executed
+	@$(VENV) tools/export_notebooks.py
+	@$(VENV) tools/build_book.py
+	@$(VENV) tools/export_notebooks.py  # once more: now the numbers in the text are known
+
+.PHONY: test
+test: setup  ## run the whole test suite
+	@$(VENV) tools/export_notebooks.py
+	$(PYTEST) tests course_lib $(CHAPTERS) $(NBVAL) -m "not slow" -n $(WORKERS) --dist loadfile
+
+.PHONY: test-slow
+test-slow: setup  ## run the tests that make test leaves out
+	@$(VENV) tools/export_notebooks.py
+	$(PYTEST) tests -m slow -n $(WORKERS) --dist loadfile
+
+.PHONY: serve
+serve: setup  ## show the built site on http://127.0.0.1:8000
+	@test -f _build/html/index.html || { echo "There is no site yet: run make book first."; exit 1; }
+	$(VENV) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+.PHONY: lab
+lab:  ## open the notebooks in JupyterLab
+	@$(PYTHON) tools/setup_environment.py --extras book,test,dev
+	@$(VENV) tools/export_notebooks.py
+	$(VENV) -m jupyterlab
+
+.PHONY: notebooks
+notebooks: setup  ## write the .ipynb file beside each page
+	$(VENV) tools/export_notebooks.py
+
+.PHONY: exercises
+exercises: setup  ## derive exercises/ from solutions/
+	$(VENV) tools/derive_exercises.py
+
+.PHONY: measure
+measure: setup  ## measure seconds and memory of each page
+	$(VENV) tools/measure_pages.py
+
+.PHONY: claims
+claims: setup  ## write the page of claims
+	$(VENV) tools/claims.py
+
+.PHONY: bench
+bench: setup  ## time the methods of the course against each other
+	@set -e; for file in $(wildcard benchmarks/*.py); do $(VENV) $$file; done
+
+.PHONY: clean
+clean:  ## remove the built site and the exported notebooks (not .venv)
+	rm -rf _build .pytest_cache
+	@for page in $$(find $(CHAPTERS) -name '*.md'); do rm -f "$${page%.md}.ipynb"; done

@@ -1,0 +1,60 @@
+"""The course's own Sphinx extension: an honest execution cache, and no foreign requests."""
+
+import hashlib
+import importlib.util
+from pathlib import Path
+
+
+def library_key(root: Path) -> str:
+    """A name that changes with whatever, beside its own cells, decides a page's outputs.
+
+    The execution cache compares the text of the cells only. Without this, a page would
+    keep its old numbers after a change in course_lib.
+    """
+    files = [*sorted((root / "course_lib").rglob("*.py")), *sorted((root / "course_lib").rglob("*.csv"))]
+    digest = hashlib.sha256()
+    for path in [*files, root / "constraints.txt"]:
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(root).as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def use_a_cache_for_this_library(app, config):
+    """Keep outputs in a folder named after the library they came from.
+
+    The path is part of Sphinx's environment, so when it changes Sphinx itself reads
+    every page again, in a plain `jupyter-book build .` too.
+    """
+    caches = Path(app.outdir).parent / "execution_cache"
+    config.nb_execution_cache_path = str(caches / library_key(Path(app.srcdir)))
+
+
+def use_local_mathjax(app, config):
+    """Copy one file of MathJax into the site instead of asking a server for it.
+
+    The package's folder has hyphens in its name, so it cannot be imported.
+    """
+    package = importlib.util.find_spec("sphinx-mathjax-offline").submodule_search_locations[0]
+    config.html_static_path.append(str(Path(package, "static", "mathjax", "tex-svg-full.js")))
+    config.mathjax_path = "tex-svg-full.js"
+
+
+def drop_thebe(app, pagename, templatename, context, doctree):
+    """Leave out the scripts of sphinx-thebe, which Jupyter Book always loads.
+
+    The book does not use it, and it declares the same constant twice on each page, which
+    browsers report as an error.
+    """
+    context["script_files"] = [
+        script
+        for script in context["script_files"]
+        if "THEBE_JS_URL" not in (script.attributes.get("body") or "")
+        and "sphinx-thebe" not in str(script.filename)
+    ]
+
+
+def setup(app):
+    app.connect("config-inited", use_a_cache_for_this_library)
+    app.connect("config-inited", use_local_mathjax)
+    app.connect("html-page-context", drop_thebe)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
