@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 __all__ = [
     "PALETTE",
@@ -24,7 +25,7 @@ PALETTE = {
     "blue": "#003f6b",
     "orange": "#d55e00",
     "green": "#009e73",
-    "purple": "#a8559b",
+    "purple": "#9a60d0",
     "grey": "#6e6e6e",
     "ink": "#1a1a1a",
 }
@@ -104,13 +105,18 @@ def plot_record_table(
     if unknown:
         raise ValueError(f"labels for unknown states {sorted(unknown)}; the states are {sorted(_CELLS)}")
     n_records, n_columns = frame.shape
+    missing = frame.isna().to_numpy()
     with mpl.rc_context(_style()):
         if ax is None:
-            _, ax = plt.subplots(figsize=(1.0 + 1.15 * n_columns, 0.85 + 0.34 * n_records))
+            longest = max(len(str(words)) for words in [*frame.columns, *frame.to_numpy().ravel()])
+            longest += 6 if (states == "wrong").any() else 0
+            width = max(1.1, 0.09 * longest + 0.2)  # inches a column
+            _, ax = plt.subplots(figsize=(1.0 + width * n_columns, 0.85 + 0.34 * n_records))
         for row in range(n_records):
             for column in range(n_columns):
                 true_value = None if truth is None else truth[frame.columns[column]].iloc[row]
-                _draw_cell(ax, row, column, frame.iat[row, column], states[row, column], true_value)
+                value = None if missing[row, column] else frame.iat[row, column]
+                _draw_cell(ax, row, column, value, states[row, column], true_value)
         _table_axes(ax, list(frame.index), list(frame.columns), title)
         shown = [state for state in _CELLS if state != "plain" and (states == state).any()]
         if shown:
@@ -174,6 +180,7 @@ def plot_counts(
         ax = ax or plt.subplots()[1]
         if log:
             ax.set_yscale("log")
+            _plain_numbers(ax.yaxis)
         if steps:
             ax.stairs(np.maximum(values, floor), np.arange(len(values) + 1) - 0.5, baseline=floor,
                       color=PALETTE["blue"], linewidth=2)
@@ -256,8 +263,12 @@ def plot_curve(
                             linewidth=0)
         if log_x:
             ax.set_xscale("log")
+            _plain_numbers(ax.xaxis)
+            if len(arrays["x"]) <= 12:
+                ax.set_xticks(arrays["x"])  # the points that were measured
         if log_y:
             ax.set_yscale("log")
+            _plain_numbers(ax.yaxis)
         _words(ax, title, xlabel, ylabel)
         if ax.get_legend_handles_labels()[0]:
             ax.legend()
@@ -360,7 +371,7 @@ def _cell_states(frame, certain, truth) -> np.ndarray:
 def _draw_cell(ax: Axes, row: int, column: int, value, state: str, true_value) -> None:
     fill, ink, hatch, weight = _CELLS[state]
     ax.add_patch(Rectangle((column, row), 1, 1, facecolor=fill, edgecolor="#b5b5b5", hatch=hatch))
-    if value is None or value != value or str(value) == "<NA>":
+    if value is None:
         words = "?"
     elif state == "wrong":
         words = f"{value}, not {true_value}"
@@ -388,6 +399,13 @@ def _table_axes(ax: Axes, index: list, columns: list, title: str) -> None:
 def _legend_patch(state: str, words: str) -> Patch:
     fill, _, hatch, _ = _CELLS[state]
     return Patch(facecolor=fill, edgecolor="#8a8a8a", hatch=hatch, label=words)
+
+
+def _plain_numbers(axis) -> None:
+    """Write 1, 10, 100, 1,000 on a logarithmic axis."""
+    axis.set_major_locator(LogLocator(numticks=7))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 
 
 def _words(ax: Axes, title: str, xlabel: str, ylabel: str) -> None:
