@@ -1,0 +1,58 @@
+"""What every part of the test suite shares: the path to the tools, and one built site."""
+
+import fcntl
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))  # the tools import each other as scripts do
+
+
+@contextmanager
+def only_one_process(path: Path):
+    """Hold the lock of this file, waiting for whoever holds it."""
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def build_site(log: Path) -> None:
+    """Build the site in _build/html as `make book` does; write what the build says into `log`."""
+    tool = [sys.executable, str(ROOT / "tools" / "export_notebooks.py")]
+    listed = subprocess.run([*tool, "--list"], cwd=ROOT, capture_output=True, text=True, check=True)
+    if not all((ROOT / name).is_file() for name in listed.stdout.split()):
+        subprocess.run(tool, cwd=ROOT, check=True)  # launch links end in .ipynb only where one lies
+    build = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "build_book.py")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    log.write_text(f"{build.returncode}\n{build.stdout}", encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory) -> Path:
+    """The folder of the built site: one build for all processes of a test run.
+
+    The environment variable COURSE_SITE names a site that is built already.
+    """
+    if given := os.environ.get("COURSE_SITE"):
+        return Path(given).resolve(strict=True)
+    run_folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run_folder = run_folder.parent
+    log = run_folder / "site.log"
+    with only_one_process(run_folder / "site.lock"):
+        if not log.exists():
+            build_site(log)
+    status, said = log.read_text(encoding="utf-8").split("\n", 1)
+    if status != "0":
+        pytest.fail(f"the book does not build without warnings:\n{said[-6000:]}", pytrace=False)
+    return ROOT / "_build" / "html"
