@@ -83,9 +83,10 @@ def notebook_pages(root: Path = ROOT) -> list[Path]:
 
 
 def chapters(root: Path = ROOT) -> list[Path]:
-    """The pages ``book/PART/CHAPTER.md`` of every part that has solutions."""
-    solved = [path.relative_to(root / "solutions") for path in (root / "solutions").rglob("*.md")]
-    return sorted(root / "book" / path for path in solved)
+    """The chapters: the notebook pages of the book's parts, primers aside."""
+    book = root / "book"
+    inside = [path for path in notebook_pages(root) if path.is_relative_to(book)]
+    return [path for path in inside if path.parent not in (book, book / "primers")]
 
 
 def blocks(lines: Sequence[str], first_line: int = 1, page: str | Path = "page") -> Iterator[Block]:
