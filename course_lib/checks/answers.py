@@ -189,7 +189,8 @@ def describe(answer: Any) -> str:
         type(describe): "a function",
     }
     kind = type(answer)
-    return words.get(kind) or f"an object of type {str(kind.__name__)[:60]}"
+    foreign = {"ndarray": "an array", "Series": "a column of a table", "DataFrame": "a table"}
+    return words.get(kind) or foreign.get(kind.__name__) or f"an object of type {kind.__name__[:60]}"
 
 
 def as_whole_number(answer: Any) -> int:
