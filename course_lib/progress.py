@@ -43,7 +43,7 @@ def progress(
         return
     from tqdm import tqdm  # not there in the browser, where no bar is shown
 
-    yield from tqdm(iterable, desc=description, total=total)
+    yield from tqdm(iterable, desc=description, total=total, file=sys.stderr)
 
 
 def _nobody_watches() -> bool:

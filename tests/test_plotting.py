@@ -306,9 +306,9 @@ LACKING = {
 
 @pytest.mark.parametrize("cone", LACKING)
 def test_the_first_four_colours_stay_apart_without_one_cone(cone):
-    seen = [np.clip(np.array(LACKING[cone]) @ to_rgb("#" + c.lstrip("#")), 0, 1) for c in cycle()["color"][:4]]
+    colours = ["#" + c.lstrip("#") for c in cycle()["color"][:4]]
+    seen = [np.clip(np.array(LACKING[cone]) @ to_rgb(colour), 0, 1) for colour in colours]
     for one, other in itertools.combinations(seen, 2):
-
         assert np.linalg.norm(one - other) > 0.2, (one, other)
 
 
