@@ -155,7 +155,11 @@ def table_problems(claims: Sequence[Claim], root: Path = ROOT) -> list[str]:
     from export_notebooks import read_references
 
     references = read_references(root / "book" / "references.bib")
-    problems = [f"claim {claim.id}: {claim.source!r} is not in references.bib" for claim in claims if claim.source not in references]
+    problems = [
+        f"claim {claim.id}: {claim.source!r} is not in references.bib"
+        for claim in claims
+        if claim.source not in references
+    ]
     for claim in claims:
         path = root / claim.page
         problems += page_problems(claim, path.read_text(encoding="utf-8") if path.exists() else None)
@@ -182,7 +186,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Write the page, or check it and the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--root", type=Path, default=ROOT, help="the checkout")
-    parser.add_argument("--check", action="store_true", help="write nothing; end with 1 if something is wrong")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; end with 1 if something is wrong"
+    )
     options = parser.parse_args(arguments)
     claims = read_claims((options.root / TABLE).read_text(encoding="utf-8"))
     if not options.check:

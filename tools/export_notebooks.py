@@ -36,7 +36,13 @@ from course_pages import (
 )
 from jupytext.myst import myst_to_notebook
 
-ADMONITIONS = {"note": "Note", "tip": "Tip", "warning": "Warning", "important": "Important", "admonition": None}
+ADMONITIONS = {
+    "note": "Note",
+    "tip": "Tip",
+    "warning": "Warning",
+    "important": "Important",
+    "admonition": None,
+}
 NO_VALUE = "(run this page to see the number)"
 INSTALL_CELL = """\
 # Installs the course where it is missing (on Colab, say) and leaves everything else as it is.
@@ -49,7 +55,9 @@ for module, source in {{"course_lib": "git+{url}", "z3": "z3-solver"}}.items():
 
 _LABEL = re.compile(r"^\(([^()\s]+)\)=\s*$")
 _MATH = re.compile(r"\$\$.*?\$\$|(?<![\\$])\$[^$`]+\$", re.DOTALL)
-_ROLE_OR_CODE = re.compile(r"(?:\{(?P<role>[A-Za-z][\w:.+-]*)\})?(?P<ticks>`+)(?P<content>.+?)(?<!`)(?P=ticks)(?!`)", re.DOTALL)
+_ROLE_OR_CODE = re.compile(
+    r"(?:\{(?P<role>[A-Za-z][\w:.+-]*)\})?(?P<ticks>`+)(?P<content>.+?)(?<!`)(?P=ticks)(?!`)", re.DOTALL
+)
 _LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^()\s]+)(?P<title>\s+\"[^\"]*\")?\)")
 _OUTSIDE = {
     "a substitution": re.compile(r"\{\{"),
@@ -80,7 +88,8 @@ class Course:
     def pages(self) -> dict[str, str]:
         """The text of every page by its path from the root, with forward slashes."""
         return {
-            path.relative_to(self.root).as_posix(): path.read_text(encoding="utf-8") for path in all_pages(self.root)
+            path.relative_to(self.root).as_posix(): path.read_text(encoding="utf-8")
+            for path in all_pages(self.root)
         }
 
     @cached_property
@@ -189,7 +198,9 @@ class Translator:
             "button-link": self.button_link,
         }.get(block.name)
         if block.name == "code-cell":
-            self.refuse(block.line, "a code-cell inside another directive: the book does not run it, Jupyter does")
+            self.refuse(
+                block.line, "a code-cell inside another directive: the book does not run it, Jupyter does"
+            )
         if method is None:
             self.refuse(block.line, f"directive {block.name!r} is not one a notebook page may use")
         return method(block)
@@ -233,11 +244,17 @@ class Translator:
         kept = ["" if _LABEL.match(line) or line.startswith("%") else line for line in lines]
         text = "\n".join(kept)
         self.hidden = []
-        text = _ROLE_OR_CODE.sub(lambda match: self.hide(self.role(match, first_line)) if match["role"] else self.hide(match[0]), text)
+        text = _ROLE_OR_CODE.sub(
+            lambda match: self.hide(self.role(match, first_line)) if match["role"] else self.hide(match[0]),
+            text,
+        )
         text = _MATH.sub(lambda match: self.hide(match[0]), text)
         for what, pattern in _OUTSIDE.items():
             if match := pattern.search(text):
-                self.refuse(first_line + text.count("\n", 0, match.start()), f"{what} is not one a notebook page may use")
+                self.refuse(
+                    first_line + text.count("\n", 0, match.start()),
+                    f"{what} is not one a notebook page may use",
+                )
         text = _LINK.sub(lambda match: self.link(match, first_line), text)
         while "\0" in text:
             text = re.sub("\0(\\d+)\0", lambda match: self.hidden[int(match[1])], text)
@@ -274,7 +291,11 @@ class Translator:
 
     def glue(self, role: str, content: str, line: int) -> str:
         """The value of the last executed build, formatted as the book formats it."""
-        key, _, style = content.rpartition(":") if role == "glue:text" and re.search(r"[^:]:[^:]+$", content) else (content, "", "")
+        key, _, style = (
+            content.rpartition(":")
+            if role == "glue:text" and re.search(r"[^:]:[^:]+$", content)
+            else (content, "", "")
+        )
         data = self.course.value(self.page, key)
         if data is None:
             return NO_VALUE
@@ -282,7 +303,9 @@ class Translator:
 
         plain = data.get("text/plain")
         if plain is None or plain.startswith("<"):
-            self.refuse(line, f"glue {key!r} is no text: a notebook page can only take numbers and words from the run")
+            self.refuse(
+                line, f"glue {key!r} is no text: a notebook page can only take numbers and words from the run"
+            )
         return format_plain_text(plain, style or "s")
 
     def cite(self, role: str, keys: str, line: int) -> str:
@@ -360,8 +383,14 @@ def refuse_hidden_cells(text: str, page: str) -> None:
     _, lines, first = split_header(text)
     for block in blocks(lines, first, page):
         inside = "\n".join(block.body)
-        if block.kind == "directive" and block.name != "code-cell" and re.search(r"^\s*[`~:]{3,}\s*\{code-cell", inside, re.M):
-            raise PageError(page, block.line, f"a code-cell inside {block.name!r}: the book does not run it, Jupyter does")
+        if (
+            block.kind == "directive"
+            and block.name != "code-cell"
+            and re.search(r"^\s*[`~:]{3,}\s*\{code-cell", inside, re.M)
+        ):
+            raise PageError(
+                page, block.line, f"a code-cell inside {block.name!r}: the book does not run it, Jupyter does"
+            )
 
 
 def export(text: str, page: str, course: Course) -> nbformat.NotebookNode:
@@ -380,7 +409,12 @@ def export(text: str, page: str, course: Course) -> nbformat.NotebookNode:
     """
     refuse_hidden_cells(text, page)
     source = myst_to_notebook(text, add_source_map=True)
-    cells = [nbformat.v4.new_code_cell(INSTALL_CELL.format(url=course.repository), metadata=_metadata({"tags": ["install", "hide-input"]}))]
+    cells = [
+        nbformat.v4.new_code_cell(
+            INSTALL_CELL.format(url=course.repository),
+            metadata=_metadata({"tags": ["install", "hide-input"]}),
+        )
+    ]
     translator = Translator(course, page)
     lines = text.splitlines()
     for cell, start in zip(source.cells, source.metadata["source_map"], strict=True):
@@ -429,7 +463,9 @@ def save(notebook: nbformat.NotebookNode, path: Path) -> Path | None:
     """
     kept = None
     if path.exists() and _edited(path):
-        number = next(n for n in range(1, 10_000) if not path.with_name(f"{path.stem}-yours-{n}.ipynb").exists())
+        number = next(
+            n for n in range(1, 10_000) if not path.with_name(f"{path.stem}-yours-{n}.ipynb").exists()
+        )
         kept = path.rename(path.with_name(f"{path.stem}-yours-{number}.ipynb"))
     path.parent.mkdir(parents=True, exist_ok=True)
     content = nbformat.writes(notebook) + "\n"
@@ -460,8 +496,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Export every notebook page; 1 when a page is refused."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--root", type=Path, default=ROOT, help="the checkout")
-    parser.add_argument("--to", type=Path, help="write the tree under this folder (default: beside the pages)")
-    parser.add_argument("--values", type=Path, help="folder of *.glue.json files (default: _build/jupyter_execute)")
+    parser.add_argument(
+        "--to", type=Path, help="write the tree under this folder (default: beside the pages)"
+    )
+    parser.add_argument(
+        "--values", type=Path, help="folder of *.glue.json files (default: _build/jupyter_execute)"
+    )
     parser.add_argument("--list", action="store_true", help="print the notebooks' paths and write nothing")
     options = parser.parse_args(arguments)
     root, target = options.root.resolve(), (options.to or options.root).resolve()

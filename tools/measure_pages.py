@@ -129,9 +129,8 @@ def page_of(rows: Sequence[Measurement], root: Path = ROOT) -> str:
     ]
     for row in sorted(rows, key=lambda row: (not row.page.startswith("book/"), row.page)):
         link = os.path.relpath(row.page, PAGE.parent).replace(os.sep, "/")
-        lines.append(
-            f"| [{_title(root / row.page)}]({link}) | {row.wall_seconds:.1f} | {row.cpu_seconds:.1f} | {row.peak_megabytes} |"
-        )
+        figures = f"{row.wall_seconds:.1f} | {row.cpu_seconds:.1f} | {row.peak_megabytes}"
+        lines.append(f"| [{_title(root / row.page)}]({link}) | {figures} |")
     return "\n".join(lines) + "\n"
 
 
@@ -148,7 +147,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("pages", nargs="*", type=Path, help="pages to measure (default: all)")
     parser.add_argument("--root", type=Path, default=ROOT, help="the checkout")
     parser.add_argument("--only", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--page-only", action="store_true", help="write the page anew from the table, measure nothing")
+    parser.add_argument(
+        "--page-only", action="store_true", help="write the page anew from the table, measure nothing"
+    )
     options = parser.parse_args(arguments)
     root = options.root.resolve()
     if options.only:
@@ -161,7 +162,10 @@ def main(arguments: list[str] | None = None) -> int:
     for page in wanted:
         row = measure(page, root)
         rows[row.page] = row
-        print(f"{row.page}: {row.wall_seconds} s, {row.cpu_seconds} s of CPU, {row.peak_megabytes} MB", flush=True)
+        print(
+            f"{row.page}: {row.wall_seconds} s, {row.cpu_seconds} s of CPU, {row.peak_megabytes} MB",
+            flush=True,
+        )
     names = [page.relative_to(root).as_posix() for page in every]
     kept = [row for row in rows.values() if row.page in names]
     table.write_text(write_table(kept), encoding="utf-8")

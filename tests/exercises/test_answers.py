@@ -62,20 +62,27 @@ for function in (exercise_1, exercise_2, exercise_3, exercise_4):
 
 EXAMPLES = {
     "exercise_1": [
-        Examples(right=[47, 47.0, np.int64(47), Fraction(47), np.array(47)], wrong=[Because(46, "left one out"), "47", 47.5]),
+        Examples(
+            right=[47, 47.0, np.int64(47), Fraction(47), np.array(47)],
+            wrong=[Because(46, "left one out"), "47", 47.5],
+        ),
         Examples(right=[50], wrong=[47, 49, [50]], keywords={"seed": 3}),
     ],
     "exercise_2": Examples(
         right=[lambda n: 2 * n],
         wrong=[2, lambda n: n, Because(lambda n: n / 0, "stops with ZeroDivisionError"), lambda: 0],
     ),
-    "exercise_3": Examples(right=[["2B", "3A"], {"3A", "2B"}, np.array(["2B", "3A"])], wrong=["2B", ["2B"], [["2B"]]]),
+    "exercise_3": Examples(
+        right=[["2B", "3A"], {"3A", "2B"}, np.array(["2B", "3A"])], wrong=["2B", ["2B"], [["2B"]]]
+    ),
     "exercise_4": Examples(
         right=[(0.5, 0.25), [0.5, 0.25]],
         wrong=[Because([1], "holds 1"), [0.5, "a"], 0.5, Because(np.array([0.5, 0.25]), "this is an array")],
     ),
 }
-test_right, test_wrong, test_blank, test_any_answer, test_no_answer_in_a_reason = verdict_tests(MODULE, EXAMPLES)
+test_right, test_wrong, test_blank, test_any, test_silent = verdict_tests(
+    MODULE, EXAMPLES
+)
 
 
 def test_a_function_left_blank_is_not_attempted():
@@ -87,9 +94,18 @@ def test_a_function_left_blank_is_not_attempted():
     ("change", "problem"),
     [
         (lambda table: table.pop("exercise_2"), "exercise_2: no examples"),
-        (lambda table: table.update(exercise_9=table["exercise_3"]), "exercise_9: examples, but no such check"),
-        (lambda table: table.update(exercise_3=Examples(right=[], wrong=[1, 2, 3])), "exercise_3: no right answer"),
-        (lambda table: table.update(exercise_3=Examples(right=[1], wrong=[1, 2])), "exercise_3: fewer than 3"),
+        (
+            lambda table: table.update(exercise_9=table["exercise_3"]),
+            "exercise_9: examples, but no such check",
+        ),
+        (
+            lambda table: table.update(exercise_3=Examples(right=[], wrong=[1, 2, 3])),
+            "exercise_3: no right answer",
+        ),
+        (
+            lambda table: table.update(exercise_3=Examples(right=[1], wrong=[1, 2])),
+            "exercise_3: fewer than 3",
+        ),
     ],
 )
 def test_a_thin_table_is_refused(change, problem):
@@ -123,7 +139,9 @@ def test_a_long_reason_is_cut():
     assert len(wrong("x" * 10_000).message) == 600
 
 
-@pytest.mark.parametrize("answer", [3, 3.0, np.int8(3), np.float32(3), np.array(3), Fraction(3), decimal.Decimal(3)])
+@pytest.mark.parametrize(
+    "answer", [3, 3.0, np.int8(3), np.float32(3), np.array(3), Fraction(3), decimal.Decimal(3)]
+)
 def test_whole_numbers(answer):
     assert as_whole_number(answer) == 3
 
@@ -139,7 +157,10 @@ def test_large_whole_numbers_are_exact():
     assert as_whole_number(Fraction(10**30 + 1)) == 10**30 + 1
 
 
-@pytest.mark.parametrize("answer", [True, np.bool_(True), "3", b"3", 3.5, float("nan"), float("inf"), [3], 1j, None, {}, np.arange(3)])
+@pytest.mark.parametrize(
+    "answer",
+    [True, np.bool_(True), "3", b"3", 3.5, float("nan"), float("inf"), [3], 1j, None, {}, np.arange(3)],
+)
 def test_not_whole_numbers(answer):
     with pytest.raises(Unreadable):
         as_whole_number(answer)

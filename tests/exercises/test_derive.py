@@ -28,16 +28,34 @@ def derived_cell(*lines):
     ("solution", "exercise"),
     [
         (["# solution: count", "answer = 7"], ["answer = ...  # count"]),
-        (["# solution: count", "n = 3", "answer = n + 4", "# end solution", "answer"], ["n = ...  # count", "answer"]),
+        (
+            ["# solution: count", "n = 3", "answer = n + 4", "# end solution", "answer"],
+            ["n = ...  # count", "answer"],
+        ),
         (["# solution: both", "low, high = 1, 2"], ["low, high = ..., ...  # both"]),
         (["# solution: one", "x: int = 1"], ["x = ...  # one"]),
         (["# solution: double it", "def f(x):", "    return 2 * x"], ["def f(x):", "    ...  # double it"]),
         (
-            ["# solution: double it", "def f(", "    x,", "):", '    """Double."""', "    return 2 * x", "# end solution", "f(1)"],
+            [
+                "# solution: double it",
+                "def f(",
+                "    x,",
+                "):",
+                '    """Double."""',
+                "    return 2 * x",
+                "# end solution",
+                "f(1)",
+            ],
             ["def f(", "    x,", "):", '    """Double."""', "    ...  # double it", "f(1)"],
         ),
-        (["def f(x):", "    # solution: double it", "    return 2 * x", "f(1)"], ["def f(x):", "    return ...  # double it", "f(1)"]),
-        (["import a", "", "# solution: one", "x = 1", "# end solution", "# solution: two", "y = 2"], ["import a", "", "x = ...  # one", "y = ...  # two"]),
+        (
+            ["def f(x):", "    # solution: double it", "    return 2 * x", "f(1)"],
+            ["def f(x):", "    return ...  # double it", "f(1)"],
+        ),
+        (
+            ["import a", "", "# solution: one", "x = 1", "# end solution", "# solution: two", "y = 2"],
+            ["import a", "", "x = ...  # one", "y = ...  # two"],
+        ),
         (["x = 1  # a remark on the solution"], ["x = 1  # a remark on the solution"]),
     ],
 )
@@ -60,7 +78,9 @@ def test_unclear_marks_are_refused_by_file_and_line(lines, message):
         derive(cell(*lines))
 
 
-PAGE = HEADER + """\
+PAGE = (
+    HEADER
+    + """\
 (solutions-counting)=
 # Solutions: counting
 
@@ -100,6 +120,7 @@ answer = 48
 
 Last words.
 """
+)
 
 
 def test_a_whole_page():
@@ -109,7 +130,13 @@ def test_a_whole_page():
     assert "(exercises-counting)=" in text
     assert "% Derived from solutions/part/counting.md" in text
     assert "47" not in text and "48" not in text
-    for kept in ("## Exercise 1", "import secrets", "## Exercise 2\n\nGo on.", "answer = ...  # count", "Last words."):
+    for kept in (
+        "## Exercise 1",
+        "import secrets",
+        "## Exercise 2\n\nGo on.",
+        "answer = ...  # count",
+        "Last words.",
+    ):
         assert kept in text
     assert "\n\n\n" not in text
 

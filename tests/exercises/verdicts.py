@@ -5,9 +5,12 @@
 
     EXAMPLES = {
         "exercise_1": Examples(right=[7], wrong=[6, 8, 7.5, "7"]),
-        "exercise_2": [Examples(right=[21], wrong=[...]), Examples(right=[34], wrong=[...], keywords={"seed": 5})],
+        "exercise_2": [
+            Examples(right=[21], wrong=[20, 22, 2.1]),
+            Examples(right=[34], wrong=[21, 33, 3.4], keywords={"seed": 5}),
+        ],
     }
-    test_right, test_wrong, test_blank, test_any_answer, test_no_answer_in_a_reason = verdict_tests(checks, EXAMPLES)
+    test_right, test_wrong, test_blank, test_any, test_silent = verdict_tests(checks, EXAMPLES)
 
 A wrong answer may be ``Because(answer, words)``: the reason must hold these words.
 """
@@ -55,7 +58,9 @@ class Raising:
     def _raise(self, *_):
         raise RuntimeError("no")
 
-    __eq__ = __ne__ = __lt__ = __len__ = __iter__ = __bool__ = __float__ = __index__ = __int__ = __call__ = _raise
+    __eq__ = __ne__ = __lt__ = __len__ = __iter__ = __bool__ = __float__ = __index__ = __int__ = __call__ = (
+        _raise
+    )
     __repr__ = __str__ = __hash__ = __getattr__ = __contains__ = __getitem__ = _raise
 
 
@@ -113,7 +118,11 @@ BLANKS = {"...": ..., "None": None, "nothing written": "", "pair of blanks": (..
 
 def checks_of(module: ModuleType) -> list[str]:
     """The names of a module's checks."""
-    return [name for name, value in vars(module).items() if re.fullmatch(r"exercise_\d+", name) and callable(value)]
+    return [
+        name
+        for name, value in vars(module).items()
+        if re.fullmatch(r"exercise_\d+", name) and callable(value)
+    ]
 
 
 def table_problems(module: ModuleType, examples: dict) -> list[str]:
@@ -159,7 +168,11 @@ def verdict_tests(module: ModuleType, examples: dict[str, Examples | list[Exampl
     found = table_problems(module, examples)
     if found:
         raise AssertionError(f"{module.__name__}: " + "; ".join(found))
-    rows = [(name, row) for name, given in examples.items() for row in (given if isinstance(given, list) else [given])]
+    rows = [
+        (name, row)
+        for name, given in examples.items()
+        for row in (given if isinstance(given, list) else [given])
+    ]
 
     def label(name, number, row):
         return f"{name}-{number}" + "".join(f"-{key}={value}" for key, value in row.keywords.items())

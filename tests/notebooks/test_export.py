@@ -33,7 +33,9 @@ kernelspec:
 @pytest.fixture
 def course(tmp_path):
     """A course of one notebook page, one plain page, a picture and a reference."""
-    (tmp_path / "_config.yml").write_text("repository:\n  url: https://example.org/o/r\n  branch: notebooks\n")
+    (tmp_path / "_config.yml").write_text(
+        "repository:\n  url: https://example.org/o/r\n  branch: notebooks\n"
+    )
     part = tmp_path / "book" / "part"
     part.mkdir(parents=True)
     (part / "one.md").write_text(HEADER + "(first)=\n# Page one\n")
@@ -57,20 +59,35 @@ def markdown(text, course):
     [
         (":::{note}\nLook.\n:::", "> **Note**\n>\n> Look."),
         ("```{warning} Mind\nthe gap.\n```", "> **Warning**\n>\n> Mind\n> the gap."),
-        (":::{admonition} Predict\n:class: predict\nHow many?\n\n1 or 2\n:::", "> **Predict**\n>\n> How many?\n>\n> 1 or 2"),
+        (
+            ":::{admonition} Predict\n:class: predict\nHow many?\n\n1 or 2\n:::",
+            "> **Predict**\n>\n> How many?\n>\n> 1 or 2",
+        ),
         ("::::{note}\n:::{tip}\nIn.\n:::\n::::", "> **Note**\n>\n> > **Tip**\n> >\n> > In."),
         (":::{dropdown} Hint\nTry *1*.\n:::", "<details>\n<summary>Hint</summary>\n\nTry *1*.\n\n</details>"),
-        (":::{figure} picture.png\n:alt: A bar\n\nThe finding.\n:::", "![A bar](picture.png)\n\nThe finding."),
+        (
+            ":::{figure} picture.png\n:alt: A bar\n\nThe finding.\n:::",
+            "![A bar](picture.png)\n\nThe finding.",
+        ),
         (":::{figure} /book/part/picture.png\n:alt: A bar\n:::", "![A bar](picture.png)"),
         ("```{math}\n:label: mean\nx = 1\n```", "$$\nx = 1\n$$"),
-        (":::{button-link} ../lab/index.html\n:color: primary\nOpen the lab\n:::", "[Open the lab](../lab/index.html)"),
+        (
+            ":::{button-link} ../lab/index.html\n:color: primary\nOpen the lab\n:::",
+            "[Open the lab](../lab/index.html)",
+        ),
         ("See {cite:t}`lovelace1843`.", "See [Lovelace (1843)](https://doi.org/10.1/x)."),
-        ("So {cite:p}`lovelace1843,three`.", "So ([Lovelace, 1843](https://doi.org/10.1/x); A et al., 2001)."),
+        (
+            "So {cite:p}`lovelace1843,three`.",
+            "So ([Lovelace, 1843](https://doi.org/10.1/x); A et al., 2001).",
+        ),
         ("{cite}`three`", "A et al. (2001)"),
         ("{term}`suppression` and {term}`members <member>`", "suppression and members"),
         ("{doc}`one`, {doc}`here <../notation>`", "[Page one](one.ipynb), [here](../notation.md)"),
         ("{ref}`first` {ref}`the symbols <symbols>`", "[Page one](one.ipynb) [the symbols](../notation.md)"),
-        ("[one](one.md#first) [](../notation.md) [#](#first)", "[one](one.ipynb) [Notation](../notation.md) [#](one.ipynb)"),
+        (
+            "[one](one.md#first) [](../notation.md) [#](#first)",
+            "[one](one.ipynb) [Notation](../notation.md) [#](one.ipynb)",
+        ),
         ("![A bar](/book/part/picture.png)", "![A bar](picture.png)"),
         ("{download}`data <picture.png>`", "[data](picture.png)"),
         ("{math}`x^2` and $\\frac{{a}}{b}$", "$x^2$ and $\\frac{{a}}{b}$"),
@@ -176,7 +193,9 @@ def test_cells_are_kept_dropped_and_marked(course):
 
 
 def test_two_exports_are_equal(course):
-    assert nbformat.writes(export(HEADER + CELLS, PAGE, course)) == nbformat.writes(export(HEADER + CELLS, PAGE, course))
+    assert nbformat.writes(export(HEADER + CELLS, PAGE, course)) == nbformat.writes(
+        export(HEADER + CELLS, PAGE, course)
+    )
 
 
 def test_the_install_cell_does_nothing_where_the_course_is(course, monkeypatch, capsys):

@@ -65,7 +65,12 @@ def sections(text: str) -> dict[str, list[Block]]:
 
 def prose(found: list[Block]) -> str:
     """The words of blocks, directives included, without code and mathematics."""
-    lines = [line for block in found if block.kind != "fence" and block.name not in ("code-cell", "math") for line in block.lines]
+    lines = [
+        line
+        for block in found
+        if block.kind != "fence" and block.name not in ("code-cell", "math")
+        for line in block.lines
+    ]
     text = re.sub(r"\$\$.*?\$\$|\$[^$\n]+\$", "", "\n".join(lines), flags=re.DOTALL)
     return re.sub(r"(\{[\w:]+\})?(`+).+?\2", lambda match: match[0] if match[1] else "", text)
 
@@ -77,14 +82,20 @@ def heading_problems(text: str) -> list[str]:
         return []
     missing = [name for name in HEADINGS if name not in found]
     extra = [name for name in found if name not in HEADINGS]
-    problems = [f"heading missing: {name}" for name in missing] + [f"heading not in the template: {name}" for name in extra]
+    problems = [f"heading missing: {name}" for name in missing] + [
+        f"heading not in the template: {name}" for name in extra
+    ]
     return problems or ["the headings are not in the template's order"]
 
 
 def glance_problems(text: str) -> list[str]:
     """*At a glance* names three to five abilities, needs, reading and run time, and the paper."""
     found = prose(sections(text).get("At a glance", []))
-    problems = [f"At a glance does not say: {words}" for words in ("you need", "reading", "run") if words not in found.lower()]
+    problems = [
+        f"At a glance does not say: {words}"
+        for words in ("you need", "reading", "run")
+        if words not in found.lower()
+    ]
     if not _CITE.search(found):
         problems.append("At a glance cites no paper")
     after = re.split(r"you will be able to", found, flags=re.IGNORECASE)[1:]
@@ -98,7 +109,11 @@ def glance_problems(text: str) -> list[str]:
 def prediction_problems(text: str) -> list[str]:
     """At least two predictions, each before the code cell that answers it."""
     found = parts(text)
-    places = [index for index, block in enumerate(found) if block.name == "admonition" and block.argument.startswith("Predict")]
+    places = [
+        index
+        for index, block in enumerate(found)
+        if block.name == "admonition" and block.argument.startswith("Predict")
+    ]
     problems = [] if len(places) >= 2 else [f"{len(places)} predictions, not at least 2"]
     for place, following in zip(places, [*places[1:], len(found)], strict=True):
         if not any(block.name == "code-cell" for block in found[place:following]):
@@ -111,7 +126,9 @@ def cell_problems(text: str) -> list[str]:
     problems = []
     for cell in code_cells(text):
         if len(cell.body) > LONGEST_CELL and "book-only" not in cell.tags:
-            problems.append(f"line {cell.line}: the cell has {len(cell.body)} lines, more than {LONGEST_CELL}")
+            problems.append(
+                f"line {cell.line}: the cell has {len(cell.body)} lines, more than {LONGEST_CELL}"
+            )
         if re.search(r"\bglue\b", "\n".join(cell.body)) and "book-only" not in cell.tags:
             problems.append(f"line {cell.line}: glue outside a cell tagged book-only")
         if "timing" in cell.tags and any(re.match(r"\s*assert\b", line) for line in cell.body):
@@ -140,7 +157,11 @@ def alt_problems(text: str) -> list[str]:
     for block in _nested(parts(text)):
         if block.name == "figure" and not str(block.options.get("alt") or "").strip():
             problems.append(f"line {block.line}: a figure without alt text")
-        if block.name == "code-cell" and _PLOTS.search("\n".join(block.body)) and "book-only" not in block.tags:
+        if (
+            block.name == "code-cell"
+            and _PLOTS.search("\n".join(block.body))
+            and "book-only" not in block.tags
+        ):
             image = (block.options.get("mystnb") or {}).get("image") or {}
             if not str(image.get("alt") or "").strip():
                 problems.append(f"line {block.line}: a cell that draws has no mystnb.image.alt")
@@ -168,7 +189,9 @@ def number_problems(text: str) -> list[str]:
                 continue
             for paragraph in re.split(r"\n\s*\n", prose([block])):
                 if not _CITE.search(paragraph) and (match := _MEASURED.search(paragraph)):
-                    problems.append(f"{name}: {match[0]!r} is neither glued nor in a paragraph that cites its source")
+                    problems.append(
+                        f"{name}: {match[0]!r} is neither glued nor in a paragraph that cites its source"
+                    )
     return problems
 
 
@@ -218,9 +241,13 @@ def exercise_problems(text: str) -> list[str]:
         hints = [block for block in section if block.name == "dropdown" and block.argument.startswith("Hint")]
         if len(hints) != 1:
             problems.append(f"exercise {number}: {len(hints)} folded hints, not 1")
-        if not any(f"exercise_{number}(" in "\n".join(block.body) for block in section if block.name == "code-cell"):
+        if not any(
+            f"exercise_{number}(" in "\n".join(block.body) for block in section if block.name == "code-cell"
+        ):
             problems.append(f"exercise {number}: no cell calls its check")
-    problems += [f"no exercise of the kind {kind!r}" for kind in EXERCISE_KINDS if found and kind not in kinds]
+    problems += [
+        f"no exercise of the kind {kind!r}" for kind in EXERCISE_KINDS if found and kind not in kinds
+    ]
     return problems
 
 

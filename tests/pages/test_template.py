@@ -54,12 +54,16 @@ def test_notebook_page(path, check):
     assert check(path.read_text(encoding="utf-8")) == []
 
 
-@pytest.mark.parametrize("path", [path for path in notebook_pages() if path.is_relative_to(ROOT / "book")], ids=name)
+@pytest.mark.parametrize(
+    "path", [path for path in notebook_pages() if path.is_relative_to(ROOT / "book")], ids=name
+)
 def test_book_page_asserts_its_claims(path):
     assert template.assert_problems(path.read_text(encoding="utf-8")) == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "exercises").rglob("*.md")) + sorted((ROOT / "solutions").rglob("*.md")), ids=name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "exercises").rglob("*.md")) + sorted((ROOT / "solutions").rglob("*.md")), ids=name
+)
 def test_exercises_and_solutions(path):
     assert template.exercise_problems(path.read_text(encoding="utf-8")) == []
 
@@ -79,13 +83,23 @@ LONG_CELL = "```{code-cell}\n" + "1\n" * 13 + "```\n"
     [
         ("heading", "## Story", "### Story", "heading missing: Story"),
         ("heading", "## Summary", "## In short", "heading not in the template: In short"),
-        ("heading", "## Story", "## Threat model\n\n## Story", "the headings are not in the template's order"),
+        (
+            "heading",
+            "## Story",
+            "## Threat model\n\n## Story",
+            "the headings are not in the template's order",
+        ),
         ("glance", "- count,\n", "", "lists 2 things"),
         ("glance", "**You need** nothing.", "", "you need"),
         ("glance", "**Reading time** 5 minutes", "", "reading"),
         ("glance", "**Paper** {cite:t}`source`", "", "cites no paper"),
         ("prediction", ":::{admonition} Predict\nAnd now?\n:::", "And now?", "1 predictions"),
-        ("prediction", "```{code-cell}\nassert two == 2\ntwo\n```\n\n```{code-cell}\n:tags: [book-only]", "```{note}", "no code cell answers"),
+        (
+            "prediction",
+            "```{code-cell}\nassert two == 2\ntwo\n```\n\n```{code-cell}\n:tags: [book-only]",
+            "```{note}",
+            "no code cell answers",
+        ),
         ("cell", "We round.", LONG_CELL, "has 13 lines"),
         ("cell", ":tags: [book-only]\n", "", "glue outside"),
         ("cell", "assert two == 2", ":tags: [timing]\nassert two == 2", "timing holds an assert"),
@@ -112,7 +126,9 @@ def test_a_planted_fault_is_found(check, old, new, problem):
 
 
 def test_a_chapter_without_a_link_to_its_exercises_is_found():
-    assert template.link_problems(GOOD, "book/part/other.md") == ["Exercises: no link to exercises/part/other"]
+    assert template.link_problems(GOOD, "book/part/other.md") == [
+        "Exercises: no link to exercises/part/other"
+    ]
 
 
 @pytest.mark.parametrize(
