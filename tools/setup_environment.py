@@ -18,7 +18,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OLDEST_PYTHON = (3, 11)
-FREE_GIGABYTES = 3  # packages take about 1.5 GB; pip unpacks them beside that
+FREE_GIGABYTES = 3  # the packages take about 2 GB, more with a CUDA build of torch
 STAMP = "course-stamp.json"
 PROBE = "import sys, pip; sys.exit(sys.version_info < {!r})".format(OLDEST_PYTHON)
 
@@ -104,7 +104,7 @@ def set_up(root, extras):
     stamp_path = os.path.join(venv, STAMP)
     if os.path.exists(stamp_path):
         os.remove(stamp_path)  # from here until the end the environment counts as half-made
-    print("Installing the packages (about 1.5 GB, some minutes the first time) ...", flush=True)
+    print("Installing the packages (about 2 GB, some minutes the first time) ...", flush=True)
     target = "{}[{}]".format(root, ",".join(wanted["extras"]))
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     run(pip + ["-e", target, "-c", os.path.join(root, "constraints.txt")], "pip")
