@@ -38,7 +38,7 @@ class Claim:
     low: float = -math.inf
     high: float = math.inf
     unit: str = ""
-    format: str = ""  # how our figure is shown, as in a format string
+    format: str = "s"  # how our figure is shown, as in a format string
 
     def agrees(self, ours: float) -> bool:
         """Whether our figure is the paper's within the tolerance, and within the bounds."""
@@ -107,14 +107,13 @@ def page_of(claims: Sequence[Claim]) -> str:
     ]
     for claim in claims:
         document = claim.page.removeprefix("book/").removesuffix(".md")
-        shown = f":{claim.format}" if claim.format else ""
         unit = f" {claim.unit}" if claim.unit else ""
         paper = "–" if claim.paper is None else f"{claim.paper:,g}{unit}"
         cells = [
             f"{{cite:t}}`{claim.source}`",
             claim.says.replace("|", "\\|").replace("\n", " ").strip(),
             paper,
-            f"{{glue:text}}`{document}::{claim.glue}{shown}`{unit}",
+            f"{{glue:text}}`{document}.md::{claim.glue}:{claim.format}`{unit}",
             claim.agreement(),
             f"{{doc}}`{document}`",
             f"`{claim.test}`",

@@ -123,7 +123,7 @@ class Course:
     def value(self, page: str, key: str) -> dict | None:
         """What the last build glued under ``key`` on ``page``, as a MIME bundle; None before any build."""
         document, _, own = key.rpartition("::")
-        if document:
+        if document:  # with its suffix, or the book does not find it
             page = _normal(PurePosixPath(page).parent / document)
         path = self.values / f"{page.removesuffix('.md')}.glue.json"
         if not path.exists():
@@ -291,11 +291,13 @@ class Translator:
 
     def glue(self, role: str, content: str, line: int) -> str:
         """The value of the last executed build, formatted as the book formats it."""
-        key, _, style = (
-            content.rpartition(":")
-            if role == "glue:text" and re.search(r"[^:]:[^:]+$", content)
-            else (content, "", "")
-        )
+        key, style = content, "s"
+        if role == "glue:text" and ":" in content:
+            key, _, style = content.rpartition(":")
+        if key.endswith(":"):  # the book, too, splits at the last colon
+            self.refuse(line, f"glue from another page needs a format: {content + ':s'!r}")
+        if "::" in key and not key.split("::")[0].endswith(".md"):
+            self.refuse(line, f"glue from another page needs its suffix: {key.replace('::', '.md::')!r}")
         data = self.course.value(self.page, key)
         if data is None:
             return NO_VALUE
@@ -306,7 +308,7 @@ class Translator:
             self.refuse(
                 line, f"glue {key!r} is no text: a notebook page can only take numbers and words from the run"
             )
-        return format_plain_text(plain, style or "s")
+        return format_plain_text(plain, style)
 
     def cite(self, role: str, keys: str, line: int) -> str:
         """Authors and years, linked."""

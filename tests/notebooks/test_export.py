@@ -144,8 +144,12 @@ def glue(course, page, **values):
 def test_glue_is_the_value_of_the_last_build(course):
     glue(course, "book/part/two", share="0.8123", town="'Aarhus'", chart="<Figure size>")
     glue(course, "book/part/one", n="7")
-    text = "{glue:text}`share:.1f` {glue:text}`town` {glue}`share` {glue:text}`one::n`"
+    text = "{glue:text}`share:.1f` {glue:text}`town` {glue}`share` {glue:text}`one.md::n:s`"
     assert markdown(text, course) == "0.8 Aarhus 0.8123 7"
+    with pytest.raises(PageError, match="needs a format: 'one.md::n:s'"):
+        markdown("{glue:text}`one.md::n`", course)
+    with pytest.raises(PageError, match="needs its suffix: 'one.md::n'"):
+        markdown("{glue:text}`one::n:s`", course)
     with pytest.raises(PageError, match="'chart' is no text"):
         markdown("{glue}`chart`", course)
 
