@@ -43,7 +43,7 @@ def progress(
         return
     from tqdm import tqdm  # not there in the browser, where no bar is shown
 
-    yield from tqdm(iterable, desc=description, total=total, file=sys.stderr)
+    yield from tqdm(iterable, desc=description, total=total)
 
 
 def _nobody_watches() -> bool:

@@ -1,5 +1,6 @@
 """Progress bars: what they pass on, and when they stay silent. And sources, shown as they are."""
 
+import contextlib
 import io
 import sys
 
@@ -9,62 +10,69 @@ from course_lib.display import Source, show_source
 from course_lib.progress import progress
 
 
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
+class Stream(io.StringIO):
+    def __init__(self, terminal):
+        super().__init__()
+        self.isatty = lambda: terminal
 
 
-@pytest.fixture
-def watched(monkeypatch):
-    """An error stream that is a terminal, in a process that is no notebook."""
-    stream = Terminal()
-    monkeypatch.setattr(sys, "stderr", stream)
+@pytest.fixture(autouse=True)
+def no_notebook(monkeypatch):
     monkeypatch.delenv("COURSE_PROGRESS", raising=False)
     monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
-    return stream
+
+
+def drawn(items=range(3), terminal=True, **keywords):
+    """What a run over the items writes to its error stream."""
+    stream = Stream(terminal)
+    with contextlib.redirect_stderr(stream):
+        passed_on = list(progress(items, "blocks", **keywords))
+    assert passed_on == list(range(len(passed_on)))
+    return stream.getvalue()
 
 
 @pytest.mark.parametrize("disable", [True, False, None])
-def test_items_and_their_order_stay(watched, disable):
+def test_items_and_their_order_stay(disable):
     assert list(progress("abc", "letters", disable=disable)) == ["a", "b", "c"]
 
 
-def test_a_terminal_shows_the_bar_and_its_description(watched):
-    list(progress(range(3), "blocks"))
-    assert "blocks" in watched.getvalue() and "3/3" in watched.getvalue()
+def test_a_terminal_shows_the_bar_and_its_description():
+    bar = drawn()
+    assert "blocks" in bar and "3/3" in bar
 
 
-def test_a_generator_can_say_how_many(watched):
-    list(progress((n for n in range(4)), "blocks", total=4))
-    assert "4/4" in watched.getvalue()
+def test_a_generator_can_say_how_many():
+    assert "4/4" in drawn((n for n in range(4)), total=4)
 
 
-def test_a_notebook_shows_the_bar(watched, monkeypatch):
-    monkeypatch.setattr(watched, "isatty", lambda: False)
+def test_a_notebook_shows_the_bar(monkeypatch):
     monkeypatch.setitem(sys.modules, "ipykernel", object())
-    list(progress(range(3), "blocks"))
-    assert "3/3" in watched.getvalue()
+    assert "3/3" in drawn(terminal=False)
 
 
-@pytest.mark.parametrize("reason", ["environment", "log", "no stream", "browser", "argument"])
-def test_it_is_silent_for(watched, monkeypatch, reason):
-    if reason == "environment":
-        monkeypatch.setenv("COURSE_PROGRESS", "0")
-    elif reason == "log":
-        monkeypatch.setattr(watched, "isatty", lambda: False)
-    elif reason == "no stream":
-        monkeypatch.setattr(sys, "stderr", None)
-    elif reason == "browser":
-        monkeypatch.setattr(sys, "platform", "emscripten")
-        monkeypatch.setitem(sys.modules, "tqdm", None)  # it is not there
-    assert list(progress(range(3), "blocks", disable=True if reason == "argument" else None)) == [0, 1, 2]
-    assert watched.getvalue() == ""
+def test_a_log_shows_none():
+    assert drawn(terminal=False) == ""
 
 
-def test_the_argument_wins_over_the_environment(watched, monkeypatch):
+def test_a_build_shows_none(monkeypatch):
     monkeypatch.setenv("COURSE_PROGRESS", "0")
-    list(progress(range(3), "blocks", disable=False))
-    assert "3/3" in watched.getvalue()
+    assert drawn() == ""
+    assert "3/3" in drawn(disable=False)  # the argument wins
+
+
+def test_the_browser_needs_no_tqdm(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    assert drawn() == ""
+
+
+def test_the_argument_switches_it_off():
+    assert drawn(disable=True) == ""
+
+
+def test_a_process_without_an_error_stream_is_silent():
+    with contextlib.redirect_stderr(None):
+        assert list(progress(range(3))) == [0, 1, 2]
 
 
 def test_items_come_one_at_a_time():
