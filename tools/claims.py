@@ -185,9 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Write the page, or check it and the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--root", type=Path, default=ROOT, help="the checkout")
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; end with 1 if something is wrong"
-    )
+    parser.add_argument("--check", action="store_true", help="write nothing; end with 1 if something is wrong")
     options = parser.parse_args(arguments)
     claims = read_claims((options.root / TABLE).read_text(encoding="utf-8"))
     if not options.check:

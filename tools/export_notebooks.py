@@ -56,8 +56,9 @@ for module, source in {{"course_lib": "git+{url}", "z3": "z3-solver"}}.items():
 _LABEL = re.compile(r"^\(([^()\s]+)\)=\s*$")
 _MATH = re.compile(r"\$\$.*?\$\$|(?<![\\$])\$[^$`]+\$", re.DOTALL)
 _ROLE_OR_CODE = re.compile(
-    r"(?:\{(?P<role>[A-Za-z][\w:.+-]*)\})?(?P<ticks>`+)(?P<content>.+?)(?<!`)(?P=ticks)(?!`)", re.DOTALL
+    r"(?:\{(?P<role>[A-Za-z][\w:.+-]*)\})?(?P<ticks>`+)(?P<content>(?:(?!\n\s*\n).)+?)(?<!`)(?P=ticks)(?!`)", re.DOTALL
 )
+_HIDDEN = re.compile("\0(\\d+)\0")
 _LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^()\s]+)(?P<title>\s+\"[^\"]*\")?\)")
 _OUTSIDE = {
     "a substitution": re.compile(r"\{\{"),
@@ -88,8 +89,7 @@ class Course:
     def pages(self) -> dict[str, str]:
         """The text of every page by its path from the root, with forward slashes."""
         return {
-            path.relative_to(self.root).as_posix(): path.read_text(encoding="utf-8")
-            for path in all_pages(self.root)
+            path.relative_to(self.root).as_posix(): path.read_text(encoding="utf-8") for path in all_pages(self.root)
         }
 
     @cached_property
@@ -170,7 +170,7 @@ class Translator:
 
     course: Course
     page: str  # from the root, with forward slashes
-    hidden: list[str] = field(default_factory=list)  # code and mathematics, out of the way of other rules
+    hidden: list[tuple[str, str]] = field(default_factory=list)  # source and plain text behind each token
 
     def refuse(self, line: int, message: str):
         raise PageError(self.page, line, message)
@@ -198,9 +198,7 @@ class Translator:
             "button-link": self.button_link,
         }.get(block.name)
         if block.name == "code-cell":
-            self.refuse(
-                block.line, "a code-cell inside another directive: the book does not run it, Jupyter does"
-            )
+            self.refuse(block.line, "a code-cell inside another directive: the book does not run it, Jupyter does")
         if method is None:
             self.refuse(block.line, f"directive {block.name!r} is not one a notebook page may use")
         return method(block)
@@ -241,35 +239,37 @@ class Translator:
 
     def text(self, lines: list[str], first_line: int) -> list[str]:
         """Plain Markdown for lines without directives."""
-        kept = ["" if _LABEL.match(line) or line.startswith("%") else line for line in lines]
-        text = "\n".join(kept)
+        # Labels and comments go with their line, for which \1 stands until the end.
+        text = "\n".join("\1" if _LABEL.match(line) or line.startswith("%") else line for line in lines)
         self.hidden = []
-        text = _ROLE_OR_CODE.sub(
-            lambda match: self.hide(self.role(match, first_line)) if match["role"] else self.hide(match[0]),
-            text,
-        )
-        text = _MATH.sub(lambda match: self.hide(match[0]), text)
+        text = _ROLE_OR_CODE.sub(lambda match: self.hide(match[0], self.role(match, first_line)), text)
+        text = _MATH.sub(lambda match: self.hide(match[0], match[0]), text)
         for what, pattern in _OUTSIDE.items():
             if match := pattern.search(text):
-                self.refuse(
-                    first_line + text.count("\n", 0, match.start()),
-                    f"{what} is not one a notebook page may use",
-                )
+                self.refuse(self.line_of(match, first_line), f"{what} is not one a notebook page may use")
         text = _LINK.sub(lambda match: self.link(match, first_line), text)
-        while "\0" in text:
-            text = re.sub("\0(\\d+)\0", lambda match: self.hidden[int(match[1])], text)
-        result = text.split("\n")
-        # A dropped label leaves one blank line too many.
-        return [line for index, line in enumerate(result) if line or lines[index] == "" or index == 0]
+        while match := _HIDDEN.search(text):
+            text = text.replace(match[0], self.hidden[int(match[1])][1])
+        return re.sub("\1\n?", "", text).split("\n")
 
-    def hide(self, text: str) -> str:
-        self.hidden.append(text)
+    def hide(self, source: str, plain: str) -> str:
+        """A token that stands for ``plain`` while other rules look at the text around it."""
+        self.hidden.append((source, plain))
         return f"\0{len(self.hidden) - 1}\0"
 
+    def line_of(self, match: re.Match, first_line: int) -> int:
+        """The line of the page on which a match begins."""
+        before = match.string[: match.start()]
+        while token := _HIDDEN.search(before):
+            before = before.replace(token[0], self.hidden[int(token[1])][0])
+        return first_line + before.count("\n")
+
     def role(self, match: re.Match, first_line: int) -> str:
-        """Plain Markdown for a role of the closed set; any other is refused."""
+        """Plain Markdown for a role of the closed set; any other is refused, code stays as it is."""
         role, content = match["role"], " ".join(match["content"].split())
-        line = first_line + match.string.count("\n", 0, match.start())
+        line = self.line_of(match, first_line)
+        if role is None:
+            return match[0]
         explicit = re.match(r"^(?P<text>.*?)\s*<(?P<target>[^<>]+)>$", content)
         text, target = (explicit["text"], explicit["target"]) if explicit else ("", content)
         if role in ("glue", "glue:text"):
@@ -305,9 +305,7 @@ class Translator:
 
         plain = data.get("text/plain")
         if plain is None or plain.startswith("<"):
-            self.refuse(
-                line, f"glue {key!r} is no text: a notebook page can only take numbers and words from the run"
-            )
+            self.refuse(line, f"glue {key!r} is no text: a notebook page can only take numbers and words from the run")
         return format_plain_text(plain, style)
 
     def cite(self, role: str, keys: str, line: int) -> str:
@@ -323,7 +321,7 @@ class Translator:
     def link(self, match: re.Match, first_line: int) -> str:
         """A Markdown link whose target is found from the notebook."""
         text, target = match["text"], match["target"]
-        line = first_line + match.string.count("\n", 0, match.start())
+        line = self.line_of(match, first_line)
         title = match["title"] or ""
         if re.match(r"^[a-z][a-z0-9+.-]*:", target):
             return match[0]
@@ -465,9 +463,7 @@ def save(notebook: nbformat.NotebookNode, path: Path) -> Path | None:
     """
     kept = None
     if path.exists() and _edited(path):
-        number = next(
-            n for n in range(1, 10_000) if not path.with_name(f"{path.stem}-yours-{n}.ipynb").exists()
-        )
+        number = next(n for n in range(1, 10_000) if not path.with_name(f"{path.stem}-yours-{n}.ipynb").exists())
         kept = path.rename(path.with_name(f"{path.stem}-yours-{number}.ipynb"))
     path.parent.mkdir(parents=True, exist_ok=True)
     content = nbformat.writes(notebook) + "\n"
@@ -498,12 +494,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Export every notebook page; 1 when a page is refused."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--root", type=Path, default=ROOT, help="the checkout")
-    parser.add_argument(
-        "--to", type=Path, help="write the tree under this folder (default: beside the pages)"
-    )
-    parser.add_argument(
-        "--values", type=Path, help="folder of *.glue.json files (default: _build/jupyter_execute)"
-    )
+    parser.add_argument("--to", type=Path, help="write the tree under this folder (default: beside the pages)")
+    parser.add_argument("--values", type=Path, help="folder of *.glue.json files (default: _build/jupyter_execute)")
     parser.add_argument("--list", action="store_true", help="print the notebooks' paths and write nothing")
     options = parser.parse_args(arguments)
     root, target = options.root.resolve(), (options.to or options.root).resolve()

@@ -125,8 +125,6 @@ def page_of(rows: Sequence[Measurement], root: Path = ROOT) -> str:
         "Each page ran in a kernel of its own, whose start is included.",
         f"The budget of a page is {BUDGET_SECONDS:.0f} seconds and 1 GB of memory.",
         "",
-        "% the table starts here",
-        "",
         "| Page | Seconds | CPU seconds | Peak memory (MB) |",
         "|:--|--:|--:|--:|",
     ]
@@ -150,9 +148,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("pages", nargs="*", type=Path, help="pages to measure (default: all)")
     parser.add_argument("--root", type=Path, default=ROOT, help="the checkout")
     parser.add_argument("--only", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument(
-        "--page-only", action="store_true", help="write the page anew from the table, measure nothing"
-    )
+    parser.add_argument("--page-only", action="store_true", help="write the page anew from the table, measure nothing")
     options = parser.parse_args(arguments)
     root = options.root.resolve()
     if options.only:

@@ -33,9 +33,7 @@ kernelspec:
 @pytest.fixture
 def course(tmp_path):
     """A course of one notebook page, one plain page, a picture and a reference."""
-    (tmp_path / "_config.yml").write_text(
-        "repository:\n  url: https://example.org/o/r\n  branch: notebooks\n"
-    )
+    (tmp_path / "_config.yml").write_text("repository:\n  url: https://example.org/o/r\n  branch: notebooks\n")
     part = tmp_path / "book" / "part"
     part.mkdir(parents=True)
     (part / "one.md").write_text(HEADER + "(first)=\n# Page one\n")
@@ -93,6 +91,8 @@ def markdown(text, course):
         ("{math}`x^2` and $\\frac{{a}}{b}$", "$x^2$ and $\\frac{{a}}{b}$"),
         ("(two)=\n# Two\n\n{ref}`two`", None),
         ("% a comment\nText", "Text"),
+        ("See {doc}`the\nother <one>`.\n\nNext\n\nand", "See [the other](one.ipynb).\n\nNext\n\nand"),
+        ("A ` alone\n\n{term}`x` and ` again", "A ` alone\n\nx and ` again"),
         ("`{doc}` is code, ``{{ so }}`` is this", "`{doc}` is code, ``{{ so }}`` is this"),
         ("```python\n{ref}`x` :::{note}\n```", "```python\n{ref}`x` :::{note}\n```"),
         ("[`code`](one.md) and {doc}`of {x} <one>`", "[`code`](one.ipynb) and [of {x}](one.ipynb)"),
@@ -125,6 +125,8 @@ def test_becomes_plain_markdown(myst, plain, course):
         ("{cite}`gone1999`", 11, "'gone1999'"),
         ("{{ name }}", 11, "a substitution"),
         ("A[^1]", 11, "a footnote"),
+        ("{doc}`the\nother <one>` $a\n+ b$\n[^1]", 14, "a footnote"),
+        ("`a\nb` [x](gone.md)", 12, "no page"),
         ("[x](one.md){.red}", 11, "an attribute list"),
         (":::\nx\n:::", 11, "a directive's name"),
         (":::{note}\nx", 11, "never closed"),

@@ -92,9 +92,7 @@ def glance_problems(text: str) -> list[str]:
     """*At a glance* names three to five abilities, needs, reading and run time, and the paper."""
     found = prose(sections(text).get("At a glance", []))
     problems = [
-        f"At a glance does not say: {words}"
-        for words in ("you need", "reading", "run")
-        if words not in found.lower()
+        f"At a glance does not say: {words}" for words in ("you need", "reading", "run") if words not in found.lower()
     ]
     if not _CITE.search(found):
         problems.append("At a glance cites no paper")
@@ -126,9 +124,7 @@ def cell_problems(text: str) -> list[str]:
     problems = []
     for cell in code_cells(text):
         if len(cell.body) > LONGEST_CELL and "book-only" not in cell.tags:
-            problems.append(
-                f"line {cell.line}: the cell has {len(cell.body)} lines, more than {LONGEST_CELL}"
-            )
+            problems.append(f"line {cell.line}: the cell has {len(cell.body)} lines, more than {LONGEST_CELL}")
         if re.search(r"\bglue\b", "\n".join(cell.body)) and "book-only" not in cell.tags:
             problems.append(f"line {cell.line}: glue outside a cell tagged book-only")
         if "timing" in cell.tags and any(re.match(r"\s*assert\b", line) for line in cell.body):
@@ -157,11 +153,7 @@ def alt_problems(text: str) -> list[str]:
     for block in _nested(parts(text)):
         if block.name == "figure" and not str(block.options.get("alt") or "").strip():
             problems.append(f"line {block.line}: a figure without alt text")
-        if (
-            block.name == "code-cell"
-            and _PLOTS.search("\n".join(block.body))
-            and "book-only" not in block.tags
-        ):
+        if block.name == "code-cell" and _PLOTS.search("\n".join(block.body)) and "book-only" not in block.tags:
             image = (block.options.get("mystnb") or {}).get("image") or {}
             if not str(image.get("alt") or "").strip():
                 problems.append(f"line {block.line}: a cell that draws has no mystnb.image.alt")
@@ -189,9 +181,7 @@ def number_problems(text: str) -> list[str]:
                 continue
             for paragraph in re.split(r"\n\s*\n", prose([block])):
                 if not _CITE.search(paragraph) and (match := _MEASURED.search(paragraph)):
-                    problems.append(
-                        f"{name}: {match[0]!r} is neither glued nor in a paragraph that cites its source"
-                    )
+                    problems.append(f"{name}: {match[0]!r} is neither glued nor in a paragraph that cites its source")
     return problems
 
 
@@ -241,13 +231,9 @@ def exercise_problems(text: str) -> list[str]:
         hints = [block for block in section if block.name == "dropdown" and block.argument.startswith("Hint")]
         if len(hints) != 1:
             problems.append(f"exercise {number}: {len(hints)} folded hints, not 1")
-        if not any(
-            f"exercise_{number}(" in "\n".join(block.body) for block in section if block.name == "code-cell"
-        ):
+        if not any(f"exercise_{number}(" in "\n".join(block.body) for block in section if block.name == "code-cell"):
             problems.append(f"exercise {number}: no cell calls its check")
-    problems += [
-        f"no exercise of the kind {kind!r}" for kind in EXERCISE_KINDS if found and kind not in kinds
-    ]
+    problems += [f"no exercise of the kind {kind!r}" for kind in EXERCISE_KINDS if found and kind not in kinds]
     return problems
 
 

@@ -54,9 +54,7 @@ def test_notebook_page(path, check):
     assert check(path.read_text(encoding="utf-8")) == []
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in notebook_pages() if path.is_relative_to(ROOT / "book")], ids=name
-)
+@pytest.mark.parametrize("path", [path for path in notebook_pages() if path.is_relative_to(ROOT / "book")], ids=name)
 def test_book_page_asserts_its_claims(path):
     assert template.assert_problems(path.read_text(encoding="utf-8")) == []
 
@@ -126,9 +124,7 @@ def test_a_planted_fault_is_found(check, old, new, problem):
 
 
 def test_a_chapter_without_a_link_to_its_exercises_is_found():
-    assert template.link_problems(GOOD, "book/part/other.md") == [
-        "Exercises: no link to exercises/part/other"
-    ]
+    assert template.link_problems(GOOD, "book/part/other.md") == ["Exercises: no link to exercises/part/other"]
 
 
 @pytest.mark.parametrize(

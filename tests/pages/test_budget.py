@@ -73,9 +73,7 @@ def test_the_kernels_time_and_memory_are_measured(tmp_path):
 
 @pytest.mark.parametrize(("limit", "status"), [("180", 0), ("0", 1)])
 def test_nbval_fails_a_notebook_over_the_budget(tmp_path, limit, status):
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell("1"), nbformat.v4.new_code_cell("2")]
-    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1"), nbformat.v4.new_code_cell("2")])
     nbformat.write(notebook, tmp_path / "a.ipynb")
     (tmp_path / "limit.py").write_text(
         textwrap.dedent(f"""
