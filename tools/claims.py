@@ -151,7 +151,7 @@ def value_problems(claims: Sequence[Claim], value: Callable[[Claim], float | Non
 
 def table_problems(claims: Sequence[Claim], root: Path = ROOT) -> list[str]:
     """What is wrong with the table without running anything: pages, references, the generated page."""
-    from export_notebooks import read_references
+    from course_index import read_references
 
     references = read_references(root / "book" / "references.bib")
     problems = [
@@ -170,7 +170,7 @@ def table_problems(claims: Sequence[Claim], root: Path = ROOT) -> list[str]:
 
 def glued_number(claim: Claim, values: Path) -> float | None:
     """Our figure as the last build glued it; ``values`` holds the build's ``*.glue.json`` files."""
-    from export_notebooks import Course
+    from course_index import Course
 
     data = Course(ROOT, values).value(claim.page, claim.glue)
     if data is None:

@@ -56,7 +56,8 @@ def _measure_here(page: Path, root: Path) -> Measurement:
     import resource
 
     import nbclient
-    from export_notebooks import Course, export
+    from course_index import Course
+    from export_notebooks import export
 
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

@@ -72,17 +72,13 @@ EXAMPLES = {
         right=[lambda n: 2 * n],
         wrong=[2, lambda n: n, Because(lambda n: n / 0, "stops with ZeroDivisionError"), lambda: 0],
     ),
-    "exercise_3": Examples(
-        right=[["2B", "3A"], {"3A", "2B"}, np.array(["2B", "3A"])], wrong=["2B", ["2B"], [["2B"]]]
-    ),
+    "exercise_3": Examples(right=[["2B", "3A"], {"3A", "2B"}, np.array(["2B", "3A"])], wrong=["2B", ["2B"], [["2B"]]]),
     "exercise_4": Examples(
         right=[(0.5, 0.25), [0.5, 0.25]],
         wrong=[Because([1], "holds 1"), [0.5, "a"], 0.5, Because(np.array([0.5, 0.25]), "this is an array")],
     ),
 }
-test_right, test_wrong, test_blank, test_any, test_silent = verdict_tests(
-    MODULE, EXAMPLES
-)
+test_right, test_wrong, test_blank, test_any, test_silent = verdict_tests(MODULE, EXAMPLES)
 
 
 def test_a_function_left_blank_is_not_attempted():
@@ -139,9 +135,7 @@ def test_a_long_reason_is_cut():
     assert len(wrong("x" * 10_000).message) == 600
 
 
-@pytest.mark.parametrize(
-    "answer", [3, 3.0, np.int8(3), np.float32(3), np.array(3), Fraction(3), decimal.Decimal(3)]
-)
+@pytest.mark.parametrize("answer", [3, 3.0, np.int8(3), np.float32(3), np.array(3), Fraction(3), decimal.Decimal(3)])
 def test_whole_numbers(answer):
     assert as_whole_number(answer) == 3
 

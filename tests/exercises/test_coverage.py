@@ -10,9 +10,7 @@ from course_pages import ROOT
 
 import course_lib.checks
 
-MODULES = [
-    module.name for module in pkgutil.iter_modules(course_lib.checks.__path__) if module.name != "answers"
-]
+MODULES = [module.name for module in pkgutil.iter_modules(course_lib.checks.__path__) if module.name != "answers"]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -22,9 +20,7 @@ def test_the_checks_of_a_chapter_are_tested(name):
     path = ROOT / "tests" / "exercises" / f"test_{name}.py"
     assert path.exists(), f"course_lib.checks.{name} needs {path.relative_to(ROOT)}"
     # verdict_tests refuses a table that leaves out a check, so that it is called is enough.
-    calls = [
-        node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
-    ]
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
     used = [node for node in calls if isinstance(node.func, ast.Name) and node.func.id == "verdict_tests"]
     assert used, f"{path.name} does not call verdict_tests"
 

@@ -58,9 +58,7 @@ class Raising:
     def _raise(self, *_):
         raise RuntimeError("no")
 
-    __eq__ = __ne__ = __lt__ = __len__ = __iter__ = __bool__ = __float__ = __index__ = __int__ = __call__ = (
-        _raise
-    )
+    __eq__ = __ne__ = __lt__ = __len__ = __iter__ = __bool__ = __float__ = __index__ = __int__ = __call__ = _raise
     __repr__ = __str__ = __hash__ = __getattr__ = __contains__ = __getitem__ = _raise
 
 
@@ -118,11 +116,7 @@ BLANKS = {"...": ..., "None": None, "nothing written": "", "pair of blanks": (..
 
 def checks_of(module: ModuleType) -> list[str]:
     """The names of a module's checks."""
-    return [
-        name
-        for name, value in vars(module).items()
-        if re.fullmatch(r"exercise_\d+", name) and callable(value)
-    ]
+    return [name for name, value in vars(module).items() if re.fullmatch(r"exercise_\d+", name) and callable(value)]
 
 
 def table_problems(module: ModuleType, examples: dict) -> list[str]:
@@ -168,11 +162,7 @@ def verdict_tests(module: ModuleType, examples: dict[str, Examples | list[Exampl
     found = table_problems(module, examples)
     if found:
         raise AssertionError(f"{module.__name__}: " + "; ".join(found))
-    rows = [
-        (name, row)
-        for name, given in examples.items()
-        for row in (given if isinstance(given, list) else [given])
-    ]
+    rows = [(name, row) for name, given in examples.items() for row in (given if isinstance(given, list) else [given])]
 
     def label(name, number, row):
         return f"{name}-{number}" + "".join(f"-{key}={value}" for key, value in row.keywords.items())

@@ -12,8 +12,10 @@ import sys
 
 import nbformat
 import pytest
+from course_index import Course
 from course_pages import ROOT, PageError, notebook_pages
-from export_notebooks import NO_VALUE, Course, export, main, save
+from export_notebooks import export, main, save
+from plain_markdown import NO_VALUE
 
 PAGE = "book/part/two.md"
 HEADER = """\

@@ -5,8 +5,9 @@ import re
 import nbclient
 import nbformat
 import pytest
+from course_index import Course
 from course_pages import ROOT, notebook_pages
-from export_notebooks import Course, export
+from export_notebooks import export
 
 CHAPTERS_AND_PRIMERS = [path for path in notebook_pages() if path.is_relative_to(ROOT / "book")]
 
