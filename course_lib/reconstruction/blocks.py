@@ -102,5 +102,5 @@ def acm_truth() -> Database:
     >>> acm_truth().rows[-1]
     (84, 'M', 'B', 'M')
     """
-    people = "8FBS 18MWS 24FWS 30MWM 36FBM 66FBM 84MBM".split()
+    people = ["8FBS", "18MWS", "24FWS", "30MWM", "36FBM", "66FBM", "84MBM"]
     return Database(acm_block().schema, tuple((int(p[:-3]), *p[-3:]) for p in people))

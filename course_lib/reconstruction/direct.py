@@ -27,7 +27,7 @@ class People:
     --------
     >>> from course_lib.reconstruction import acm_block
     >>> sorted(People(acm_block()).atoms)[:4]
-    ['1A.count', '1A.mean', '1A.median', '2A.count']
+    ['1A.mean', '1A.median', '2A.count', '2A.mean']
     """
 
     def __init__(self, table: PublishedTable) -> None:

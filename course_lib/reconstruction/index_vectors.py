@@ -144,10 +144,12 @@ class _IndexVectors:
         """Rule out every model that reads as this database, also with equal ages in another order."""
         records = [{c: frozenset([v]) for c, v in zip(self.schema.columns, r, strict=True)} for r in database.rows]
         self.solver.add(
-            z3.Or([
-                z3.Sum([z3.If(self._is_in(i, record), 1, 0) for i in range(self.n)]) != records.count(record)
-                for record in records
-            ])
+            z3.Or(
+                [
+                    z3.Sum([z3.If(self._is_in(i, record), 1, 0) for i in range(self.n)]) != records.count(record)
+                    for record in records
+                ]
+            )
         )
 
 

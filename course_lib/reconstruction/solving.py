@@ -112,9 +112,7 @@ def databases(table: PublishedTable, limit: int | None = None, timeout: float | 
     return islice(head_counts.databases(table, Deadline(timeout)), limit)
 
 
-def count_databases(
-    table: PublishedTable, limit: int | None = None, timeout: float | None = None
-) -> DatabaseCount:
+def count_databases(table: PublishedTable, limit: int | None = None, timeout: float | None = None) -> DatabaseCount:
     """How many databases fit the table.
 
     Parameters

@@ -132,8 +132,8 @@ class PublishedTable:
     Examples
     --------
     >>> schema = Schema(age=range(0, 126), sex=["F", "M"])
-    >>> table = PublishedTable(schema, [Statistic("1A", count=3, mean=44), Statistic("2A", {"sex": "F"}, suppressed=True)])
-    >>> table.n
+    >>> women = Statistic("2A", {"sex": "F"}, suppressed=True)
+    >>> PublishedTable(schema, [Statistic("1A", count=3, mean=44), women]).n
     3
     >>> PublishedTable(schema, [Statistic("1A", count=3, mean=150)])
     Traceback (most recent call last):
