@@ -322,9 +322,7 @@ def call(function: Any, *arguments: Any, **keywords: Any) -> Any:
     try:
         result = function(*arguments, **keywords)
     except (Exception, SystemExit) as error:
-        raise Unreadable(
-            f"your function stops with {type(error).__name__}: {error}"[:_LONGEST_MESSAGE]
-        ) from None
+        raise Unreadable(f"your function stops with {type(error).__name__}: {error}"[:_LONGEST_MESSAGE]) from None
     if result is ... or result is None:
         raise Blank
     return result
