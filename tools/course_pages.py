@@ -74,9 +74,7 @@ def is_notebook(text: str) -> bool:
 def all_pages(root: Path = ROOT) -> list[Path]:
     """Every Markdown page of the course, sorted."""
     found = [path for folder in FOLDERS for path in (root / folder).rglob("*.md")]
-    return sorted(
-        path for path in found if "_static" not in path.parts and ".ipynb_checkpoints" not in path.parts
-    )
+    return sorted(path for path in found if "_static" not in path.parts and ".ipynb_checkpoints" not in path.parts)
 
 
 def notebook_pages(root: Path = ROOT) -> list[Path]:
@@ -136,9 +134,7 @@ def _fenced_block(lines: list[str], opening: re.Match, line: int, page: str | Pa
     try:
         options, used = _options(lines[1:-1])
     except yaml.YAMLError as error:
-        raise PageError(
-            page, line, f"the options of {opening['name']!r} are no valid YAML: {error}"
-        ) from error
+        raise PageError(page, line, f"the options of {opening['name']!r} are no valid YAML: {error}") from error
     return Block(
         "directive",
         line,

@@ -64,9 +64,7 @@ def derive(text: str, page: str | Path = "page") -> str:
     if not any(line.startswith("# Solutions: ") for line in result):
         raise PageError(page, first, "a solution page needs a heading that begins '# Solutions: '")
     notice = [f"% Derived from {page} by `make exercises`: edit that page, not this one."] if header else []
-    page_text = "\n".join(
-        [*(_retitle(line) for line in header), *notice, *(_retitle(line) for line in result)]
-    )
+    page_text = "\n".join([*(_retitle(line) for line in header), *notice, *(_retitle(line) for line in result)])
     return re.sub(r"\n{3,}", "\n\n", page_text).rstrip("\n") + "\n"
 
 
@@ -83,9 +81,7 @@ def _drop_tagged_text(block: Block, dropping: bool, page: str | Path) -> tuple[l
             try:
                 metadata = json.loads(match["metadata"] or "{}")
             except json.JSONDecodeError as error:
-                raise PageError(
-                    page, block.line + offset, f"the metadata of this cell is no JSON: {error}"
-                ) from error
+                raise PageError(page, block.line + offset, f"the metadata of this cell is no JSON: {error}") from error
             dropping = "solution" in metadata.get("tags", [])
             if dropping:
                 continue
@@ -127,9 +123,7 @@ def _blank(dropped: list[str], mark: re.Match, line: int, page: str | Path) -> l
     try:
         statements = ast.parse(source).body
     except SyntaxError as error:
-        raise PageError(
-            page, line, f"the lines after the mark are no Python on their own: {error.msg}"
-        ) from error
+        raise PageError(page, line, f"the lines after the mark are no Python on their own: {error.msg}") from error
     for statement in statements:
         if isinstance(statement, ast.FunctionDef):
             kept = source.splitlines()[statement.lineno - 1 : _signature_end(statement)]
@@ -140,9 +134,7 @@ def _blank(dropped: list[str], mark: re.Match, line: int, page: str | Path) -> l
             return [f"{indent}{ast.unparse(target).strip('()')} = {blanks}  # {what}"]
         if isinstance(statement, ast.Return):
             return [f"{indent}return ...  # {what}"]
-    raise PageError(
-        page, line, "the lines after the mark hold no assignment, function or return to leave blank"
-    )
+    raise PageError(page, line, "the lines after the mark hold no assignment, function or return to leave blank")
 
 
 def _signature_end(function: ast.FunctionDef) -> int:
@@ -194,9 +186,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Write the exercises, or check them."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--root", type=Path, default=ROOT, help="the checkout")
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; end with 1 and a diff if they differ"
-    )
+    parser.add_argument("--check", action="store_true", help="write nothing; end with 1 and a diff if they differ")
     options = parser.parse_args(arguments)
     root = options.root.resolve()
     try:

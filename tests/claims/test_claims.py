@@ -76,9 +76,7 @@ def test_a_false_claim_is_found():
     assert value_problems([ONE], lambda claim: 7.5) == []
     assert value_problems([ONE], lambda claim: 9) == ["claim one: ours is 9, the paper's 7, ± 1"]
     assert value_problems([ONE], lambda claim: math.nan) != []
-    assert value_problems([ONE], lambda claim: None) == [
-        "claim one: the run of book/part/chapter.md gave no 'n'"
-    ]
+    assert value_problems([ONE], lambda claim: None) == ["claim one: the run of book/part/chapter.md gave no 'n'"]
     bounded = dataclasses.replace(ONE, paper=None, tolerance=0, low=0.5, high=0.6)
     assert value_problems([bounded], lambda claim: 0.55) == []
     assert value_problems([bounded], lambda claim: 0.4) == [
@@ -127,9 +125,7 @@ def test_a_table_with_a_mistake_is_refused(table, message):
 
 def test_the_page_takes_our_figure_from_the_run():
     text = page_of([dataclasses.replace(ONE, format=".1f", unit="%")])
-    assert (
-        "| There is one. | 7 % | {glue:text}`part/chapter.md::n:.1f` % | ± 1 | {doc}`part/chapter` |" in text
-    )
+    assert "| There is one. | 7 % | {glue:text}`part/chapter.md::n:.1f` % | ± 1 | {doc}`part/chapter` |" in text
 
 
 def small_course(root: Path) -> Path:
