@@ -21,7 +21,9 @@ def build(root: Path = ROOT) -> None:
     """Build the book that lies in `root`; Jupyter Book prints where to open it."""
     shutil.rmtree(root / "_build" / "html", ignore_errors=True)  # or pages that have gone would stay
     os.environ["OMP_NUM_THREADS"] = "1"  # with two threads, sums differ in the last digits
-    os.environ["PYTHONPATH"] = str(root)  # the pages use the course_lib that lies beside them
+    # Pages and API reference use the course_lib beside them, wherever it is installed from.
+    os.environ["PYTHONPATH"] = str(root)
+    sys.path.insert(0, str(root))
     jupyter_book(["build", str(root), "--all", "-q", "-W", "-n", "--keep-going"], standalone_mode=False)
 
 
