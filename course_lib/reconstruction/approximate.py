@@ -22,7 +22,7 @@ def closest_database(table: PublishedTable, loss: str = "L1", timeout: float | N
     """The database whose own statistics differ least from the published ones.
 
     An integer linear program over how often each possible record occurs. The L1 loss adds up, over
-    all published figures: for a count |count - published|; for a mean the distance of the sum from
+    all published figures: for a count ``abs(count - published)``; for a mean the distance of the sum from
     the published one, divided by the count; for a median the people missing from either half; for a
     minimum or maximum the people beyond it and, if nobody has it, one. n and the structural zeros
     are taken as true.
@@ -149,7 +149,7 @@ def _want_order(want, s: Statistic, inside: np.ndarray, values: np.ndarray) -> N
 def linear_reconstruction(queries: np.ndarray, answers: np.ndarray) -> np.ndarray:
     """Rebuild secret bits from noisy counts of subsets: linear decoding (Dinur and Nissim 2003).
 
-    Minimises sum_j |q_j . x - a_j| over x in [0, 1]^n by linear programming and rounds x to bits.
+    Minimises ``sum_j abs(q_j . x - a_j)`` over x in [0, 1]^n by linear programming and rounds x to bits.
 
     Parameters
     ----------

@@ -115,7 +115,7 @@ def swap_records(database: Database, share: float, columns: Sequence[str], seed:
 def geometric_noise(counts: Sequence[int], epsilon: float, sensitivity: float, seed: int) -> np.ndarray:
     """Counts with two-sided geometric noise: epsilon-differentially private.
 
-    P(noise = z) = (1 - a) / (1 + a) * a^|z| with a = exp(-epsilon / sensitivity) (Ghosh, Roughgarden
+    ``P(noise = z) = (1 - a) / (1 + a) * a^abs(z)`` with a = exp(-epsilon / sensitivity) (Ghosh, Roughgarden
     and Sundararajan 2009). ``sensitivity`` is how much all counts together can change (L1) between
     neighbouring databases; the caller says which are neighbours.
 

@@ -30,6 +30,11 @@ class Reconstruction:
     seconds : wall-clock time.
     violations : names of published statistics that ``database`` breaks; empty unless the encoding
         is "index-vectors", whose flaws the course studies, or the table is noisy.
+
+    Examples
+    --------
+    >>> Reconstruction(None, "contradictory", seconds=0.1).database is None
+    True
     """
 
     database: Database | None
@@ -40,7 +45,13 @@ class Reconstruction:
 
 @dataclass(frozen=True)
 class DatabaseCount:
-    """How many databases fit: exactly ``value``, or at least ``value`` where not ``exact``."""
+    """How many databases fit: exactly ``value``, or at least ``value`` where not ``exact``.
+
+    Examples
+    --------
+    >>> print(DatabaseCount(5, exact=True), DatabaseCount(500, exact=False))
+    5 at least 500
+    """
 
     value: int
     exact: bool

@@ -112,7 +112,7 @@ class Statistic:
         raise ValueError(f"statistic {self.name}: {why}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PublishedTable:
     """Everything an attacker reads: the schema, the statistics and the rules they were published by.
 
@@ -256,6 +256,10 @@ class PublishedTable:
             if name not in known:
                 raise ValueError(f"no statistic {name!r} to leave out; the table has {', '.join(known)}")
         return replace(self, statistics=tuple(s for s in self.statistics if s.name not in names))
+
+    def __repr__(self) -> str:
+        names = ", ".join(s.name for s in self.statistics)
+        return f"PublishedTable({len(self.statistics)} statistics about {self.n} people: {names})"
 
     def _repr_html_(self) -> str:
         shown = [
