@@ -37,7 +37,9 @@ class Page(HTMLParser):
             self.style += data
 
     def links(self) -> list[str]:
-        return [attributes["href"] for tag, attributes in self.elements if tag == "a" and "href" in attributes]
+        return [
+            attributes["href"] for tag, attributes in self.elements if tag == "a" and "href" in attributes
+        ]
 
 
 @cache
@@ -72,7 +74,12 @@ def _loaded_addresses(page: Page) -> list[str]:
     """What a browser fetches without a click (scripts aside: those are run in the browser test)."""
     addresses = CSS_ADDRESS.findall(page.style)
     for tag, attributes in page.elements:
-        names = ["src", "poster", "data", *(["href", "xlink:href"] if tag in ("link", "image", "use") else [])]
+        names = [
+            "src",
+            "poster",
+            "data",
+            *(["href", "xlink:href"] if tag in ("link", "image", "use") else []),
+        ]
         addresses += [attributes[name] for name in names if name in attributes]
         addresses += [part.split()[0] for part in attributes.get("srcset", "").split(",") if part.strip()]
         addresses += CSS_ADDRESS.findall(attributes.get("style", ""))
@@ -103,9 +110,10 @@ def broken_links(site: Path) -> list[str]:
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             if not target.is_file():
                 faults.append(f"{path.relative_to(site)}: no file for {link}")
-            elif parts.fragment and target.suffix == ".html":
-                if unquote(parts.fragment) not in read_page(target).anchors:
-                    faults.append(f"{path.relative_to(site)}: no such place {link}")
+                continue
+            named = parts.fragment and target.suffix == ".html"
+            if named and unquote(parts.fragment) not in read_page(target).anchors:
+                faults.append(f"{path.relative_to(site)}: no such place {link}")
     return faults
 
 
@@ -150,7 +158,9 @@ def broken_launch_links(site: Path, exported: Path, config: dict) -> list[str]:
 def main(arguments: list[str]) -> int:
     site = Path(arguments[0] if arguments else ROOT / "_build" / "html").resolve()
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    faults = [fault for check in (images_without_alt_text, foreign_resources, broken_links) for fault in check(site)]
+    faults = [
+        fault for check in (images_without_alt_text, foreign_resources, broken_links) for fault in check(site)
+    ]
     faults += broken_launch_links(site, ROOT, config)
     print("\n".join(faults) or f"{len(pages(site))} pages, no fault found")
     return 1 if faults else 0

@@ -20,11 +20,15 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OLDEST_PYTHON = (3, 11)
 FREE_GIGABYTES = 3  # the packages take about 2 GB, more with a CUDA build of torch
 STAMP = "course-stamp.json"
-PROBE = "import sys, pip; sys.exit(sys.version_info < {!r})".format(OLDEST_PYTHON)
+PROBE = f"import sys, pip; sys.exit(sys.version_info < {OLDEST_PYTHON!r})"
 
 
 class Problem(Exception):
     """What is wrong with this machine, in one line that says what to do."""
+
+
+def show(version):
+    return ".".join(map(str, version))
 
 
 def fingerprint(root, packages_for):
@@ -59,30 +63,26 @@ def check_machine(root, version=None):
     version = version or sys.version_info[:3]
     if tuple(version[:2]) < OLDEST_PYTHON:
         raise Problem(
-            "Python {}.{} or newer is needed, and {} is {}. "
-            "If a newer one is installed, name it: make PYTHON=python3.12".format(
-                OLDEST_PYTHON[0], OLDEST_PYTHON[1], sys.executable or "this", ".".join(map(str, version))
-            )
+            f"Python {show(OLDEST_PYTHON)} or newer is needed, and {sys.executable} is {show(version)}. "
+            "If a newer one is installed, name it: make PYTHON=python3.12"
         )
     for module in ("venv", "ensurepip"):
         if importlib.util.find_spec(module) is None:
             raise Problem(
-                "This Python has no '{}' module, which makes virtual environments. "
-                "On Debian or Ubuntu: sudo apt install python3-venv".format(module)
+                f"This Python has no '{module}' module, which makes virtual environments. "
+                "On Debian or Ubuntu: sudo apt install python3-venv"
             )
     free = shutil.disk_usage(root).free / 1e9
     if free < FREE_GIGABYTES:
         raise Problem(
-            "The packages need {} GB of free disk space, and {} has {:.1f} GB.".format(
-                FREE_GIGABYTES, root, free
-            )
+            f"The packages need {FREE_GIGABYTES} GB of free disk space, and {root} has {free:.1f} GB."
         )
 
 
 def run(command, what):
     """Run a command with its output shown; on failure raise Problem."""
     if subprocess.call(command) != 0:
-        raise Problem("{} failed; its own messages stand above.".format(what))
+        raise Problem(f"{what} failed; its own messages stand above.")
 
 
 def set_up(root, extras):

@@ -64,7 +64,9 @@ def test_foreign_resources_of_a_page(planted, body, n_faults):
 def test_foreign_resources_of_a_style_sheet(planted):
     site = planted(page="")
     (site / "_static").mkdir()
-    (site / "_static" / "a.css").write_text('@font-face { src: url("https://example.org/a.woff2"), url(b.woff2) }')
+    (site / "_static" / "a.css").write_text(
+        '@font-face { src: url("https://example.org/a.woff2"), url(b.woff2) }'
+    )
     assert check_site.foreign_resources(site) == ["_static/a.css: asks https://example.org/a.woff2"]
 
 
@@ -105,5 +107,7 @@ def test_broken_launch_links(planted, tmp_path, binder, colab, n_faults):
     notebook.parent.mkdir(parents=True)
     notebook.write_text("{}")
     (notebook.parent / "page.md").write_text("")
-    site = planted(page=f'<a href="{binder}">Binder</a><a href="{colab}">Colab</a>', plain="no notebook, no button")
+    site = planted(
+        page=f'<a href="{binder}">Binder</a><a href="{colab}">Colab</a>', plain="no notebook, no button"
+    )
     assert len(check_site.broken_launch_links(site, tmp_path / "exported", CONFIG)) == n_faults

@@ -19,7 +19,12 @@ def make(*arguments):
         pytest.skip("make is not installed; the README lists the commands behind each target")
     outer = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     return subprocess.run(
-        ["make", "--no-print-directory", *arguments], cwd=ROOT, env=outer, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", *arguments],
+        cwd=ROOT,
+        env=outer,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
 
 
@@ -40,7 +45,16 @@ def test_every_tool_that_the_makefile_names_exists():
 def test_make_test_ends_with_one_pytest_run_over_everything():
     commands = make("--dry-run", "test").splitlines()
     assert [command for command in commands if "pytest" in command] == commands[-1:]
-    for part in ("tests", "course_lib", "book", "exercises", "solutions", "--nbval-lax", '-m "not slow"', "-rs"):
+    for part in (
+        "tests",
+        "course_lib",
+        "book",
+        "exercises",
+        "solutions",
+        "--nbval-lax",
+        '-m "not slow"',
+        "-rs",
+    ):
         assert part in commands[-1]
     assert "-n 5" in make("--dry-run", "test", "WORKERS=5")
 

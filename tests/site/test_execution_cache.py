@@ -47,7 +47,9 @@ def shown_number(book):
 
 def run(book, *command):
     environment = {**os.environ, "PYTHONPATH": str(book), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run([sys.executable, *command], cwd=book, env=environment, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, *command], cwd=book, env=environment, capture_output=True, text=True
+    )
 
 
 def build_without_the_tool(book):

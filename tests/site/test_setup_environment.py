@@ -124,7 +124,9 @@ def test_a_python_without_venv_is_refused(tmp_path, monkeypatch, module):
 
 def test_a_full_disk_is_refused(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(setup_environment.shutil, "disk_usage", lambda path: usage(10**12, 10**12 - 10**9, 10**9))
+    monkeypatch.setattr(
+        setup_environment.shutil, "disk_usage", lambda path: usage(10**12, 10**12 - 10**9, 10**9)
+    )
     with pytest.raises(Problem, match=r"3 GB of free disk space, and .* has 1\.0 GB"):
         check_machine(str(tmp_path))
 

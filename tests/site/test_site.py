@@ -50,7 +50,9 @@ def test_every_page_of_the_course_is_in_the_contents():
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     names = {contents["root"], *pages_of_contents([contents])}
     pages = [path for folder in ("book", "exercises", "solutions") for path in (ROOT / folder).rglob("*.md")]
-    written = {path.relative_to(ROOT).with_suffix("").as_posix() for path in pages if "_static" not in path.parts}
+    written = {
+        path.relative_to(ROOT).with_suffix("").as_posix() for path in pages if "_static" not in path.parts
+    }
     assert_none(sorted(written - names))
 
 
@@ -87,8 +89,8 @@ def browser():
         running.close()
 
 
-def faults_in_browser(browser, paths, site, colour_scheme):
-    """Open each page from disk and list what goes wrong there, one line for each fault."""
+def faults_in_browser(browser, addresses, colour_scheme):
+    """Open each address and list what goes wrong there, one line for each fault."""
     from axe_playwright_python.sync_playwright import Axe
 
     axe = Axe()
@@ -112,10 +114,10 @@ def faults_in_browser(browser, paths, site, colour_scheme):
     tab.on("console", lambda message: message.type == "error" and note(f"console: {message.text}"))
     tab.on("pageerror", lambda error: note(f"script: {error}"))
     tab.on("requestfailed", lambda request: note(f"failed: {request.url}"))
-    for path in paths:
-        name = path.relative_to(site).as_posix()
+    for address in addresses:
+        name = address.rpartition("/html/")[2]
         tab.set_viewport_size({"width": 1280, "height": 900})
-        tab.goto(path.as_uri())
+        tab.goto(address)
         tab.evaluate("window.MathJax?.startup?.promise.then(() => 0)")
         # Without preload: axe would fetch the style sheets again, which file: refuses.
         found = axe.run(tab, options={"preload": False, "resultTypes": ["violations"]}).response["violations"]
@@ -133,8 +135,17 @@ def faults_in_browser(browser, paths, site, colour_scheme):
 @pytest.mark.parametrize("colour_scheme", ["light", "dark"])
 def test_every_page_in_a_browser(site, browser, colour_scheme):
     # index.html only forwards to the first page
-    paths = [path for path in check_site.pages(site) if path != site / "index.html"]
-    assert_none(faults_in_browser(browser, paths, site, colour_scheme))
+    addresses = [path.as_uri() for path in check_site.pages(site) if path != site / "index.html"]
+    assert_none(faults_in_browser(browser, addresses, colour_scheme))
+
+
+def test_search_works_from_disk(site, browser):
+    address = (site / "search.html").as_uri() + "?q=privacy"
+    assert_none(faults_in_browser(browser, [address], "light"))
+    tab = browser.new_page()
+    tab.goto(address)
+    tab.wait_for_selector("#search-results li a")
+    tab.close()
 
 
 def test_browser_finds_planted_faults(browser, tmp_path):
@@ -148,7 +159,7 @@ def test_browser_finds_planted_faults(browser, tmp_path):
         <div style="width: 700px">wide</div>
         <script>throw new Error("planted")</script></main></body></html>"""
     )
-    faults = "\n".join(faults_in_browser(browser, [page], tmp_path, "light"))
+    faults = "\n".join(faults_in_browser(browser, [page.as_uri()], "light"))
     for expected in (
         "script: planted",
         "gone.png",
@@ -166,8 +177,10 @@ def test_browser_finds_a_wide_page_in_the_theme(site, browser, tmp_path):
     text = page.read_text(encoding="utf-8")
     assert "</article>" in text
     try:
-        copy.write_text(text.replace("</article>", '<div style="width: 700px">wide</div></article>'), encoding="utf-8")
-        faults = faults_in_browser(browser, [copy], site, "light")
+        copy.write_text(
+            text.replace("</article>", '<div style="width: 700px">wide</div></article>'), encoding="utf-8"
+        )
+        faults = faults_in_browser(browser, [copy.as_uri()], "light")
     finally:
         copy.unlink()
     assert len(faults) == 1 and "scrolls sideways" in faults[0]
