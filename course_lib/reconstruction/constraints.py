@@ -67,5 +67,5 @@ def median_is(s: Statistic, ages: list[z3.ArithRef], inside: list[z3.BoolRef] | 
     half = (s.count + 1) // 2
     if s.count % 2:
         return kth_is(half, int(s.median))
-    low, high = z3.Ints(f"{s.name}_low_middle {s.name}_high_middle")
+    low, high = z3.Int(f"{s.name}_low_middle"), z3.Int(f"{s.name}_high_middle")
     return [low + high == int(2 * s.median), *kth_is(half, low), *kth_is(half + 1, high)]

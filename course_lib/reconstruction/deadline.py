@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from numbers import Real
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import z3
+
+
+LONGEST = 2**32 - 2  # milliseconds; one more means no limit to Z3
 
 
 class SolverUndecided(RuntimeError):
@@ -35,7 +39,7 @@ class Deadline:
     """
 
     def __init__(self, timeout: float | None = None) -> None:
-        if timeout is not None and not timeout > 0:
+        if timeout is not None and not (isinstance(timeout, Real) and timeout > 0):
             raise ValueError(f"timeout is a number of seconds above 0, or None, not {timeout!r}")
         self.timeout = timeout
         self._start = time.monotonic()
@@ -53,8 +57,8 @@ class Deadline:
             remaining = self.timeout - self.seconds
             if remaining <= 0:
                 raise SolverUndecided(f"undecided after {self.timeout:g} s")
-            # At least 1 ms, since 0 means no limit to Z3.
-            solver.set("timeout", max(1, int(1000 * remaining)))
+            # At least 1 ms, since 0 means no limit to Z3, and no more than the 32 bits it reads.
+            solver.set("timeout", int(min(max(1, 1000 * remaining), LONGEST)))
         answer = solver.check(*assumptions)
         if answer == z3.unknown:
             raise SolverUndecided(f"undecided after {self.seconds:.3g} s: {solver.reason_unknown()}")

@@ -89,12 +89,14 @@ class People:
 
     def _add(self, s: Statistic) -> None:
         inside = [self.is_in(row, self.table.selection(s)) for row in self.rows]
+        # Of nobody (n = 0) every count is true, and Z3 counts no empty lists.
         if s.suppressed:
-            self.atoms[f"{s.name}.suppressed"] = [z3.AtMost(*inside, self.table.suppression_threshold - 1)]
+            limit = self.table.suppression_threshold - 1
+            self.atoms[f"{s.name}.suppressed"] = [z3.AtMost(*inside, limit)] if inside else []
             return
         size = []
         if s.count is not None:
-            size = [z3.PbEq([(member, 1) for member in inside], s.count)]
+            size = [z3.PbEq([(member, 1) for member in inside], s.count)] if inside else []
             if s.where:  # that everybody is n people is background
                 self.atoms[f"{s.name}.count"] = size
         if s.mean is s.median is s.minimum is s.maximum is None:

@@ -215,7 +215,5 @@ def databases(table: PublishedTable, deadline: Deadline) -> Iterator[Database]:
         when the deadline passes before the last one is known.
     """
     types = person_types(table)
-    if not types:
-        return
     for counts in _HeadCounts(table, types).solutions(deadline):
         yield from _Ages(table, types, counts, z3.SimpleSolver()).databases(deadline)
