@@ -21,7 +21,7 @@ from course_lib.reconstruction.tables import PublishedTable, Statistic
 
 class _IndexVectors:
     def __init__(self, table: PublishedTable) -> None:
-        self.table, self.schema, self.n = table, table.schema, table.n
+        self.table, self.schema, self.n, self.n_splits = table, table.schema, table.n, 0
         if len(self.schema.integer_columns) != 1:
             raise ValueError(
                 'the encoding "index-vectors" is one array of ages: it needs exactly one integer column, '
@@ -65,7 +65,9 @@ class _IndexVectors:
         return dict(zip(sizes, self._vectors(list(sizes.items()), column), strict=True))
 
     def _vectors(self, sizes: list[tuple[object, int]], name: str) -> list[list[z3.ArithRef]]:
-        vectors = [z3.IntVector(f"{name}_{value}", size) for value, size in sizes]
+        # The numbers keep apart the vectors of columns and groups whose names run together.
+        self.n_splits += 1
+        vectors = [z3.IntVector(f"{name}_{v}_{self.n_splits}_{i}", size) for i, (v, size) in enumerate(sizes)]
         indices = [index for vector in vectors for index in vector]
         self.solver.add([z3.And(index >= 0, index < self.n) for index in indices])
         if len(indices) > 1:
@@ -100,7 +102,11 @@ class _IndexVectors:
             return
         if s.count is None:
             raise ValueError(f'statistic {s.name}: the encoding "index-vectors" needs the count of a group')
-        self._add_figures(s, self._group(s, selection))
+        group = self._group(s, selection)
+        if len(group) == s.count:
+            self._add_figures(s, group)
+        else:  # another row gives this cohort another size
+            self.solver.add(z3.BoolVal(False))
 
     def _group(self, s: Statistic, selection: dict[str, frozenset]) -> list:
         if not selection:
@@ -109,7 +115,7 @@ class _IndexVectors:
             ((column, admitted),) = selection.items()
             if column in self.cohorts and len(admitted) == 1:
                 return self.cohorts[column][next(iter(admitted))]
-        group, _ = self._vectors([(s.name, s.count), (f"not {s.name}", self.n - s.count)], "group")
+        group, _ = self._vectors([("inside", s.count), ("outside", self.n - s.count)], f"group {s.name}")
         self.solver.add([self._is_in(index, selection) for index in group])
         return group
 
