@@ -38,7 +38,7 @@ class Schema:
     ValueError: column 'sex': give a range or a list of values, not 'FM'
     """
 
-    def __init__(self, **columns: range | Iterable[Any]) -> None:
+    def __init__(self, /, **columns: range | Iterable[Any]) -> None:
         if not columns:
             raise ValueError("a schema needs at least one column")
         self.columns: dict[str, range | tuple[Any, ...]] = {}
@@ -96,17 +96,18 @@ class Schema:
                 raise ValueError(f"{owner}: unknown column {column!r}; {hint}")
             values = self.columns[column]
             if isinstance(condition, range) and isinstance(values, range):
-                chosen = frozenset(v for v in condition if v in values)
+                chosen = [v for v in values if v in condition]
             else:
                 listed = isinstance(condition, Iterable) and not isinstance(condition, str)
-                chosen = frozenset(condition if listed else [condition])
+                chosen = list(condition) if listed else [condition]
                 for value in chosen:
                     if value not in values:
                         shown = values if isinstance(values, range) else list(values)
                         raise ValueError(f"{owner}: column {column!r} has no value {value!r}, only {shown}")
             if not chosen:
                 raise ValueError(f"{owner}: no value of column {column!r} is in {condition!r}")
-            admitted[column] = chosen
+            # The schema's own values: the solver reads no numpy number.
+            admitted[column] = frozenset(values[values.index(value)] for value in chosen)
         return admitted
 
     def matches(self, record: tuple, selection: Mapping[str, frozenset]) -> bool:
@@ -170,8 +171,11 @@ class Database:
     rows: tuple[tuple, ...]
 
     def __post_init__(self) -> None:
-        records = [tuple(row) for row in self.rows]
-        object.__setattr__(self, "rows", tuple(sorted(records, key=self.schema.sort_key)))
+        # Stored as the schema's own values: 8, whether it came as 8.0 or as a numpy number.
+        places = sorted(self.schema.sort_key(tuple(row)) for row in self.rows)
+        columns = self.schema.columns.values()
+        rows = tuple(tuple(values[i] for values, i in zip(columns, place, strict=True)) for place in places)
+        object.__setattr__(self, "rows", rows)
 
     @classmethod
     def from_frame(cls, schema: Schema, frame: pd.DataFrame) -> Database:

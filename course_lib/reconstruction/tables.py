@@ -82,13 +82,19 @@ class Statistic:
             return None
         if isinstance(value, bool) or not isinstance(value, Real | Decimal):
             self._refuse(f"{measure} {value!r} is not a number")
-        if not isfinite(value):
+        if isinstance(value, Rational):  # a numpy integer is one, and would not grow
+            return Fraction(int(value.numerator), int(value.denominator))
+        if not (value.is_finite() if isinstance(value, Decimal) else isfinite(value)):
             self._refuse(f"{measure} is {value}; publish a finite number or leave it out")
         # repr gives the shortest decimal that reads back as the same float: 36.7, not 36.7000000000000028.
-        return Fraction(value) if isinstance(value, Rational | Decimal) else Fraction(repr(float(value)))
+        return Fraction(value) if isinstance(value, Decimal) else Fraction(repr(float(value)))
 
     def _require_sense(self) -> None:
         published = [m for m in ("count", *MEASURES) if getattr(self, m) is not None]
+        if self.suppressed not in (True, False):
+            self._refuse(f"suppressed is True or False, not {self.suppressed!r}")
+        if not isinstance(self.rounding, Rounding | None):
+            self._refuse(f"rounding is a Rounding or None, not {self.rounding!r}")
         if self.suppressed and published:
             self._refuse(f"is suppressed, yet publishes a {published[0]}")
         if not self.suppressed and not published:
@@ -149,9 +155,13 @@ class PublishedTable:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "statistics", tuple(self.statistics))
+        if isinstance(self.structural_zeros, Mapping):
+            raise ValueError(f"structural_zeros is a list of where-dicts, not {self.structural_zeros!r}")
         object.__setattr__(self, "structural_zeros", tuple(dict(zero) for zero in self.structural_zeros))
         if not self.statistics:
             raise ValueError("an empty table: publish at least the statistic of everybody, with its count")
+        if not isinstance(self.rounding, Rounding):
+            raise ValueError(f'rounding is a Rounding, such as Rounding("nearest"), not {self.rounding!r}')
         threshold = self.suppression_threshold
         if isinstance(threshold, bool) or not isinstance(threshold, int) or threshold < 1:
             raise ValueError(f"suppression_threshold is a whole number from 1, not {threshold!r}")
@@ -179,7 +189,7 @@ class PublishedTable:
         selection = self.selection(s)
         if s.count is not None and s.count > self.n:
             s._refuse(f"count {s.count} is above n = {self.n}")
-        if not any(getattr(s, measure) is not None for measure in MEASURES):
+        if s.of is None and not any(getattr(s, measure) is not None for measure in MEASURES):
             return
         column = self.measured_column(s)
         values = selection.get(column, self.schema.columns[column])
@@ -225,6 +235,8 @@ class PublishedTable:
         integers = self.schema.integer_columns
         if statistic.of is not None and statistic.of not in integers:
             statistic._refuse(f"of={statistic.of!r} is not an integer column; these are {list(integers)}")
+        if not integers:
+            statistic._refuse("the schema has no integer column to measure")
         if statistic.of is None and len(integers) != 1:
             statistic._refuse(f"say which integer column is measured: of= one of {list(integers)}")
         return statistic.of or integers[0]
