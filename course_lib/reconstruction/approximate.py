@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from math import inf
 from typing import TYPE_CHECKING
@@ -86,9 +87,12 @@ def closest_database(table: PublishedTable, loss: str = "L1", timeout: float | N
         return Reconstruction(rebuilt, "consistent", deadline.seconds)
     if found.status != 0:
         return Reconstruction(rebuilt, "unknown", deadline.seconds, broken)
-    if found.fun < 0.5 / table.n:
+    if found.fun * table.n < 0.5:
         # Loss 0 and yet a row is broken: an even median, of which the loss sees both halves only.
-        return reconstruct(table, timeout=timeout)
+        exact = reconstruct(table, timeout=timeout)
+        if exact.database is not None:
+            return replace(exact, seconds=deadline.seconds)
+        return Reconstruction(rebuilt, exact.status, deadline.seconds, broken)
     return Reconstruction(rebuilt, "contradictory", deadline.seconds, broken)
 
 
@@ -132,7 +136,8 @@ def _soft_constraints(table: PublishedTable, records: list[tuple]) -> tuple[np.n
         if s.mean is not None:
             sums = table.sums(s)
             want(inside * values, sums[0], sums[-1], 1 / s.count)
-    return np.array(rows), np.array(low), np.array(high), np.array(weights)
+    figures = np.array(rows).reshape(len(rows), len(records))  # also when nothing but n is published
+    return figures, np.array(low), np.array(high), np.array(weights)
 
 
 def _want_order(want, s: Statistic, inside: np.ndarray, values: np.ndarray) -> None:

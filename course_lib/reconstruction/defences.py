@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite
+from numbers import Real
 from typing import TYPE_CHECKING
 
 from course_lib.reconstruction.rounding import Rounding
@@ -13,6 +14,8 @@ from course_lib.reconstruction.tables import PublishedTable, Statistic
 
 if TYPE_CHECKING:
     import numpy as np
+
+SMALLEST_RATIO = 1e-15  # of epsilon to sensitivity, for noise that fits 64 bits
 
 
 def suppress(table: PublishedTable, threshold: int) -> PublishedTable:
@@ -133,7 +136,8 @@ def geometric_noise(counts: Sequence[int], epsilon: float, sensitivity: float, s
     Raises
     ------
     ValueError
-        if epsilon or sensitivity is not a finite number above 0, or a count is not whole.
+        if epsilon or sensitivity is not a finite number above 0, epsilon / sensitivity is below 1e-15,
+        or a count is not whole.
 
     Examples
     --------
@@ -143,10 +147,12 @@ def geometric_noise(counts: Sequence[int], epsilon: float, sensitivity: float, s
     import numpy as np
 
     for name, value in (("epsilon", epsilon), ("sensitivity", sensitivity)):
-        if not isfinite(value) or not value > 0:
+        if not isinstance(value, Real) or not isfinite(value) or not value > 0:
             raise ValueError(f"{name} is a finite number above 0, not {value!r}")
+    if epsilon / sensitivity < SMALLEST_RATIO:
+        raise ValueError(f"epsilon / sensitivity is at least {SMALLEST_RATIO:g}, or the noise overflows 64 bits")
     exact = np.asarray(counts)
-    if not np.array_equal(exact, np.floor(exact)):
+    if exact.size and (exact.dtype.kind not in "biuf" or not (np.isfinite(exact) & (exact == np.floor(exact))).all()):
         raise ValueError("counts are whole numbers")
     # The difference of two geometric variables is two-sided geometric.
     stop = -np.expm1(-epsilon / sensitivity)
