@@ -56,6 +56,8 @@ def report(table: PublishedTable, limit: int = 1000, timeout: float = 60) -> lis
     count = count_databases(table, limit, timeout)
     if count.exact and count.value == 0:
         conflict = explain_contradiction(table)
+        if not conflict:
+            return [*lines, "No database fits: the structural zeros leave no record possible."]
         return [*lines, "No database fits. These figures conflict, and would not if any one were left out:", *conflict]
     if not count.exact and count.value < limit:
         return [*lines, f"Undecided after {timeout:g} s: {count} databases fit. Nothing is claimed to be certain."]

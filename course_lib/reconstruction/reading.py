@@ -96,23 +96,24 @@ def read_statistics(source: str | Path | _Openable, where: Mapping[str, Where]) 
         try:
             statistics.append(Statistic(name, where[name], **figures, suppressed=suppressed))
         except ValueError as error:
-            raise ValueError(f"row {number}, column {_blamed(error)!r}: {error}") from None
+            raise ValueError(f"row {number}, column {_blamed(error, name)!r}: {error}") from None
     unused = [name for name in where if name not in [s.name for s in statistics]]
     if unused:
         raise ValueError(f"where= names {unused[0]!r}, and no row of column 'statistic' does")
     return statistics
 
 
-def _blamed(error: ValueError) -> str:
+def _blamed(error: ValueError, name: str) -> str:
     """The column that an error of Statistic speaks of; its messages name the figure."""
-    return next((column for column in ("median", "mean") if column in str(error)), "count")
+    said = str(error).removeprefix(f"statistic {name}: ")
+    return next((column for column in ("median", "mean") if column in said), "count")
 
 
 def _number(text: str, row: int, column: str) -> Fraction | None:
     if not text:
         return None
     try:
-        if "/" in text or "_" in text:  # Fraction would take both; a published table holds neither
+        if set(text) & set("/_eE"):  # Fraction takes them, and 1e999999999 for hours; a published table has none
             raise ValueError
         return Fraction(text)
     except ValueError:
@@ -149,7 +150,7 @@ def read_table(source: str | Path | _Openable) -> PublishedTable:
     with path.open("r", encoding="utf-8") as file:
         try:
             document = tomllib.loads(file.read())
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"not a TOML file: {error}") from None
     known = ("schema", "statistic", "suppression_threshold", "rounding", "structural_zeros")
     for key in document:
@@ -158,14 +159,20 @@ def read_table(source: str | Path | _Openable) -> PublishedTable:
     for key in ("schema", "statistic"):
         if key not in document:
             raise ValueError(f"the file has no {key!r}")
-    schema = Schema(**{column: _values(values) for column, values in document["schema"].items()})
+    schema = Schema(**_conditions(document["schema"], "[schema]"))
     return PublishedTable(
         schema,
-        [_statistic(number, entry) for number, entry in enumerate(document["statistic"], 1)],
+        [_statistic(n, entry) for n, entry in enumerate(_tables(document["statistic"], "[[statistic]]"), 1)],
         _rounding(document.get("rounding", "exact")),
         document.get("suppression_threshold", 3),
-        [_where(zero) for zero in document.get("structural_zeros", [])],
+        [_conditions(z, "structural_zeros") for z in _tables(document.get("structural_zeros", []), "structural_zeros")],
     )
+
+
+def _tables(value: Any, what: str) -> list:
+    if not isinstance(value, list):
+        raise ValueError(f"{what} is a list of tables, not {value!r}")
+    return value
 
 
 def _values(value: Any) -> Any:
@@ -177,25 +184,31 @@ def _values(value: Any) -> Any:
     return range(value["from"], value["to"] + 1)
 
 
-def _where(entry: dict[str, Any]) -> dict[str, Any]:
+def _conditions(entry: Any, what: str) -> dict[str, Any]:
+    if not isinstance(entry, dict):
+        raise ValueError(f"{what} holds column = values, not {entry!r}")
     return {column: _values(condition) for column, condition in entry.items()}
 
 
-def _rounding(entry: str | dict[str, Any]) -> Rounding:
-    if isinstance(entry, str):
+def _rounding(entry: Any) -> Rounding:
+    if not isinstance(entry, dict):
         return Rounding(entry)
     if set(entry) - {"kind", "unit"}:
         raise ValueError(f"rounding has a kind and a unit, not {sorted(set(entry) - {'kind', 'unit'})[0]!r}")
-    return Rounding(entry.get("kind", "exact"), Fraction(str(entry.get("unit", 1))))
+    try:
+        unit = Fraction(str(entry.get("unit", 1)))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f'rounding unit {entry["unit"]!r} is not a number such as 5, 0.1 or "1/10"') from None
+    return Rounding(entry.get("kind", "exact"), unit)
 
 
-def _statistic(number: int, entry: dict[str, Any]) -> Statistic:
-    fields = dict(entry)
-    if "name" not in fields:
+def _statistic(number: int, entry: Any) -> Statistic:
+    if not isinstance(entry, dict) or "name" not in entry:
         raise ValueError(f"[[statistic]] number {number} has no name")
+    fields = dict(entry)
     if "rounding" in fields:
         fields["rounding"] = _rounding(fields["rounding"])
-    fields["where"] = _where(fields.get("where", {}))
+    fields["where"] = _conditions(fields.get("where", {}), f"statistic {fields['name']}: where")
     try:
         return Statistic(**fields)
     except TypeError:
