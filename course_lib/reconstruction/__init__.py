@@ -5,7 +5,7 @@ that return frames or solve linear programs.
 """
 
 from course_lib.reconstruction.approximate import closest_database, linear_reconstruction
-from course_lib.reconstruction.blocks import acm_block, acm_truth, census_block, census_truth
+from course_lib.reconstruction.blocks import acm_block, acm_truth, census_block, census_like_block, census_truth
 from course_lib.reconstruction.certainty import certain_cells, certain_records
 from course_lib.reconstruction.contradictions import explain_contradiction
 from course_lib.reconstruction.deadline import SolverUndecided
@@ -39,6 +39,7 @@ __all__ = [
     "baseline_match",
     "cell_match",
     "census_block",
+    "census_like_block",
     "census_truth",
     "certain_cells",
     "certain_records",

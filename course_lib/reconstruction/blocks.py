@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from fractions import Fraction
 
@@ -9,7 +10,7 @@ from course_lib.datasets import data_file
 from course_lib.reconstruction.reading import read_records, read_statistics
 from course_lib.reconstruction.rounding import Rounding
 from course_lib.reconstruction.schema import Database, Schema
-from course_lib.reconstruction.tables import PublishedTable
+from course_lib.reconstruction.tables import PublishedTable, tabulate
 
 CENSUS_GROUPS = {
     "A1": {},
@@ -55,6 +56,39 @@ def census_truth() -> Database:
     (18, False, True, True)
     """
     return read_records(data_file("census_block_records.csv"), census_block().schema)
+
+
+def census_like_block(seed: int) -> tuple[Database, PublishedTable]:
+    """Seven other people and their eight lines, for exercises: seed 0 is the block of chapter 1.
+
+    Lines, rounding and rules are those of ``census_block``, and A3 is the one line suppressed.
+
+    Parameters
+    ----------
+    seed : whole number, 0 or more.
+
+    Returns
+    -------
+    (truth, published table).
+
+    Examples
+    --------
+    >>> truth, table = census_like_block(5)
+    >>> len(truth), [s.name for s in table.statistics if s.suppressed]
+    (7, ['A3'])
+    """
+    published = census_block()
+    if seed == 0:
+        return census_truth(), published
+    generator = random.Random(seed)
+    layout = [(s.name, s.where) for s in published.statistics]
+    while True:
+        ages = [generator.randint(1, 90) for _ in range(published.n)]
+        people = [(age, age >= 18 and generator.random() < 0.8, *generator.choices([False, True], k=2)) for age in ages]
+        truth = Database(published.schema, tuple(people))
+        table = tabulate(truth, layout, rounding=published.rounding, structural_zeros=published.structural_zeros)
+        if [s.name for s in table.statistics if s.suppressed] == ["A3"]:
+            return truth, table
 
 
 ACM_GROUPS = {
