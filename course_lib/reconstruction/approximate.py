@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from itertools import product
 from math import inf
 from typing import TYPE_CHECKING
@@ -121,9 +122,16 @@ def _soft_constraints(table: PublishedTable, records: list[tuple]) -> tuple[np.n
             column.append(value)
 
     columns = list(table.schema.columns)
+
+    @cache
+    def admitted(column: str, values: frozenset) -> np.ndarray:
+        place = columns.index(column)
+        return np.array([record[place] in values for record in records], dtype=float)
+
     for s in table.statistics:
-        selection = table.selection(s)
-        inside = np.array([table.schema.matches(record, selection) for record in records], dtype=float)
+        inside = np.ones(len(records))
+        for column, values in table.selection(s).items():
+            inside = inside * admitted(column, values)
         if s.suppressed:
             want(inside, -inf, table.suppression_threshold - 1)
         if s.count is not None and s.where:
