@@ -5,7 +5,14 @@ that return frames or solve linear programs.
 """
 
 from course_lib.reconstruction.approximate import closest_database, linear_reconstruction
-from course_lib.reconstruction.blocks import acm_block, acm_truth, census_block, census_like_block, census_truth
+from course_lib.reconstruction.blocks import (
+    acm_block,
+    acm_truth,
+    census_block,
+    census_like_block,
+    census_truth,
+    random_block,
+)
 from course_lib.reconstruction.certainty import certain_cells, certain_records
 from course_lib.reconstruction.contradictions import explain_contradiction
 from course_lib.reconstruction.deadline import SolverUndecided
@@ -50,6 +57,7 @@ __all__ = [
     "geometric_noise",
     "is_unique",
     "linear_reconstruction",
+    "random_block",
     "read_records",
     "read_statistics",
     "read_table",
