@@ -25,6 +25,7 @@ HEADINGS = [
     "Further reading",
 ]
 LONGEST_CELL = 12
+LONGEST_LINE = 80  # what a page shows beside both side bars without scrolling
 FEWEST_EXERCISES = 4
 EXERCISE_KINDS = ("by hand", "code", "break it", "defend")
 
@@ -120,11 +121,14 @@ def prediction_problems(text: str) -> list[str]:
 
 
 def cell_problems(text: str) -> list[str]:
-    """Cells are short, glue stands in ``book-only`` cells, a sentence stands between two cells."""
+    """Cells and their lines are short, glue stands in ``book-only`` cells, a sentence stands between two cells."""
     problems = []
     for cell in code_cells(text):
         if len(cell.body) > LONGEST_CELL and "book-only" not in cell.tags:
             problems.append(f"line {cell.line}: the cell has {len(cell.body)} lines, more than {LONGEST_CELL}")
+        for number, line in enumerate(cell.body, start=1):
+            if len(line) > LONGEST_LINE and "book-only" not in cell.tags:
+                problems.append(f"line {cell.line}: line {number} of the cell has {len(line)} characters")
         if re.search(r"\bglue\b", "\n".join(cell.body)) and "book-only" not in cell.tags:
             problems.append(f"line {cell.line}: glue outside a cell tagged book-only")
         if "timing" in cell.tags and any(re.match(r"\s*assert\b", line) for line in cell.body):

@@ -99,6 +99,7 @@ LONG_CELL = "```{code-cell}\n" + "1\n" * 13 + "```\n"
             "no code cell answers",
         ),
         ("cell", "We round.", LONG_CELL, "has 13 lines"),
+        ("cell", "round(1.6)", "print(" + "1" * 80 + ")", "has 87 characters"),
         ("cell", ":tags: [book-only]\n", "", "glue outside"),
         ("cell", "assert two == 2", ":tags: [timing]\nassert two == 2", "timing holds an assert"),
         ("cell", "We round.", "```{code-cell}\n1\n```", "no sentence between"),
