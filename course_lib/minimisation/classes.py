@@ -1,0 +1,145 @@
+"""The classes of one input: which of its values every program run treats alike."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from course_lib.minimisation.deadline import Deadline
+from course_lib.minimisation.errors import Undecided
+from course_lib.minimisation.piecewise import Function
+
+LARGEST = 1_000_000  # runs of one partition; each takes about 100 bytes
+
+
+class Run(NamedTuple):
+    """The values first..last, both included, all of class number ``label``."""
+
+    first: int
+    last: int
+    label: int
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A domain cut into classes, as maximal runs of consecutive values in ascending order.
+
+    Classes are numbered from 0 in ascending order of their smallest values.
+
+    Parameters
+    ----------
+    runs : follow one another without a gap; neighbours have different labels.
+    is_bool : the values are False (0) and True (1).
+
+    Examples
+    --------
+    >>> parity = Partition.of_labels(range(0, 4), ["even", "odd", "even", "odd"])
+    >>> parity.classes
+    [[(0, 0), (2, 2)], [(1, 1), (3, 3)]]
+    >>> parity.representatives, parity.label(3)
+    ([0, 1], 1)
+    """
+
+    runs: tuple[Run, ...]
+    is_bool: bool = False
+
+    @classmethod
+    def of_runs(cls, runs: Iterable[tuple[int, int, Hashable]], is_bool: bool = False) -> Partition:
+        """From (first, last, key) in ascending order without gaps; equal keys are one class."""
+        labels: dict[Hashable, int] = {}
+        merged: list[Run] = []
+        for first, last, key in runs:
+            label = labels.setdefault(key, len(labels))
+            if merged and merged[-1].label == label:
+                merged[-1] = Run(merged[-1].first, last, label)
+            else:
+                merged.append(Run(first, last, label))
+        return cls(tuple(merged), is_bool)
+
+    @classmethod
+    def of_labels(cls, values: Iterable[int], keys: Iterable[Hashable], is_bool: bool = False) -> Partition:
+        """From one key for each value of a domain, in ascending order."""
+        return cls.of_runs(((int(v), int(v), key) for v, key in zip(values, keys, strict=True)), is_bool)
+
+    @cached_property
+    def representatives(self) -> list:
+        """The smallest value of each class, by class number."""
+        smallest: dict[int, int] = {}
+        for run in self.runs:
+            smallest.setdefault(run.label, run.first)
+        return [self._shown(smallest[label]) for label in range(len(smallest))]
+
+    @cached_property
+    def classes(self) -> list[list[tuple]]:
+        """Each class as its list of inclusive (first, last) runs."""
+        classes: list[list[tuple]] = [[] for _ in self.representatives]
+        for run in self.runs:
+            classes[run.label].append((self._shown(run.first), self._shown(run.last)))
+        return classes
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """How many values each class has."""
+        sizes = [0] * len(self.representatives)
+        for first, last, label in self.runs:
+            sizes[label] += last - first + 1
+        return sizes
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [run.first for run in self.runs]
+
+    def label(self, value: int) -> int:
+        """The number of a value's class; the value must be in the domain."""
+        return self.runs[bisect_right(self._starts, value) - 1].label
+
+    def cuts(self) -> list[int]:
+        """The values at which a run begins, without the domain's first."""
+        return [run.first for run in self.runs[1:]]
+
+    def _shown(self, value: int) -> int | bool:
+        return bool(value) if self.is_bool else value
+
+
+def partition_of_function(
+    function: Function, question: str, deadline: Deadline, is_bool: bool = False, limit: int = LARGEST
+) -> Partition:
+    """The level sets of a piecewise function whose entries are tuples of pairs (a, b), each for a*x + b.
+
+    Pieces on which all entries are constant are cut symbolically; only the others are listed.
+
+    Raises
+    ------
+    Undecided
+        if more than ``limit`` values or runs must be listed, or the time is up.
+    """
+    listed = sum(p.last - p.first + 1 for p in function if not _is_flat(p.entries))
+    if listed > limit:
+        raise Undecided(f"{question}: {listed:,} values must be told apart, {limit:,} at most are listed")
+    return Partition.of_runs(_level_sets(function, question, deadline), is_bool)
+
+
+def _is_flat(entries: tuple) -> bool:
+    return len(entries) == 1 and not _moves(entries[0])
+
+
+def _moves(entry: tuple) -> bool:
+    return any(isinstance(part, tuple) and part[0] != 0 for part in entry)
+
+
+def _level_sets(function: Function, question: str, deadline: Deadline) -> Iterator[tuple[int, int, Hashable]]:
+    for first, last, entries in function:
+        if _is_flat(entries):
+            yield first, last, entries[0]
+            continue
+        moving, period = [_moves(entry) for entry in entries], len(entries)
+        for x in range(first, last + 1):
+            if x & 1023 == 0:
+                deadline.check(question)
+            entry = entries[x % period]
+            if moving[x % period]:
+                entry = tuple((0, p[0] * x + p[1]) if isinstance(p, tuple) else p for p in entry)
+            yield x, x, entry

@@ -1,0 +1,280 @@
+"""Functions of one whole number, exactly: linear on intervals, with a slope of its own for each residue.
+
+A term of Z3 over one free integer is evaluated for a whole interval at once. x < 10000 becomes False after
+True; x % 3 becomes one piece with three entries; so a domain of a thousand million values takes no longer
+than one of a hundred. What this form cannot hold (x * x, a division by the unknown) is marked as unknown
+where it occurs, never approximated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from math import ceil, floor, gcd, lcm
+from typing import NamedTuple
+
+import z3
+
+from course_lib.minimisation.deadline import Deadline
+
+UNKNOWN = None  # an entry that this form cannot express
+LARGEST = 1_000_000  # entries of one function; beyond, listing the values is cheaper
+
+
+class Piece(NamedTuple):
+    """On first..last the value at x is ``entries[x % len(entries)]``.
+
+    An entry is a pair (a, b) for a*x + b, or True or False, or UNKNOWN.
+    """
+
+    first: int
+    last: int
+    entries: tuple
+
+
+Function = list[Piece]  # pieces that follow one another without a gap
+
+
+def constant(value: int | bool, first: int, last: int) -> Function:
+    """The function that has one value everywhere.
+
+    Examples
+    --------
+    >>> constant(7, 0, 9)
+    [Piece(first=0, last=9, entries=((0, 7),))]
+    """
+    return [Piece(first, last, (value if isinstance(value, bool) else (0, value),))]
+
+
+def identity(first: int, last: int) -> Function:
+    """The function x.
+
+    Examples
+    --------
+    >>> identity(0, 9)
+    [Piece(first=0, last=9, entries=((1, 0),))]
+    """
+    return [Piece(first, last, ((1, 0),))]
+
+
+def aligned(functions: Sequence[Function]) -> Iterable[tuple[int, int, list[tuple]]]:
+    """The common refinement: intervals on which no function changes its piece, with all their entries."""
+    places = [0] * len(functions)
+    first = functions[0][0].first
+    end = functions[0][-1].last
+    while first <= end:
+        current = [f[place] for f, place in zip(functions, places, strict=True)]
+        last = min(piece.last for piece in current)
+        yield first, last, [piece.entries for piece in current]
+        places = [place + (piece.last == last) for place, piece in zip(places, current, strict=True)]
+        first = last + 1
+
+
+def pointwise(operation: Callable, *functions: Function) -> Function:
+    """Apply an operation on entries where it needs no new cuts."""
+    result = []
+    for first, last, entries in aligned(functions):
+        period = lcm(*map(len, entries))
+        if period == 1:
+            values = (operation(*(e[0] for e in entries)),)
+        else:
+            values = tuple(operation(*(e[r % len(e)] for e in entries)) for r in range(period))
+        result.append(Piece(first, last, values))
+    return simplified(result)
+
+
+def simplified(pieces: list[Piece]) -> Function:
+    """Entries that agree stand once; neighbours that agree become one piece."""
+    result: list[Piece] = []
+    size = 0
+    for first, last, entries in pieces:
+        if len(entries) > 1 and all(entry == entries[0] for entry in entries):
+            entries = entries[:1]
+        if result and result[-1].entries == entries:
+            result[-1] = Piece(result[-1].first, last, entries)
+        else:
+            result.append(Piece(first, last, entries))
+            size += len(entries)
+            if size > LARGEST:
+                raise TooManyPieces
+    return result
+
+
+class TooManyPieces(Exception):
+    """The piecewise form has grown too large to pay."""
+
+
+def _add(*entries):
+    if UNKNOWN in entries:
+        return UNKNOWN
+    return sum(a for a, _ in entries), sum(b for _, b in entries)
+
+
+def _negate(entry):
+    return UNKNOWN if entry is UNKNOWN else (-entry[0], -entry[1])
+
+
+def _subtract(first, *others):
+    return _add(first, *map(_negate, others))
+
+
+def _multiply(*entries):
+    product = (0, 1)
+    for entry in entries:
+        if entry == (0, 0):
+            return (0, 0)
+        if product is UNKNOWN or entry is UNKNOWN or (product[0] and entry[0]):
+            product = UNKNOWN
+            continue
+        (a, b), (c, d) = product, entry
+        product = (a * d + b * c, b * d)
+    return product
+
+
+def _choose(condition, then, otherwise):
+    if condition is UNKNOWN:
+        return then if then == otherwise else UNKNOWN
+    return then if condition else otherwise
+
+
+def _and(*entries):
+    return False if False in entries else UNKNOWN if UNKNOWN in entries else True
+
+
+def _or(*entries):
+    return True if True in entries else UNKNOWN if UNKNOWN in entries else False
+
+
+def _not(entry):
+    return UNKNOWN if entry is UNKNOWN else not entry
+
+
+def _same_truth(first, second):
+    return UNKNOWN if first is UNKNOWN or second is UNKNOWN else first == second
+
+
+def compare(left: Function, right: Function, holds: Callable[[int], bool]) -> Function:
+    """Where the sign of left - right satisfies ``holds``: cuts at the roots, then one sign a piece."""
+    result = []
+    for first, last, entries in pointwise(_subtract, left, right):
+        roots = [Fraction(-e[1]) / e[0] for e in entries if e is not UNKNOWN and e[0]]
+        starts = {cut for root in roots for cut in (ceil(root), floor(root) + 1) if first < cut <= last}
+        starts = sorted(starts | {first})
+        for start, end in zip(starts, [*(s - 1 for s in starts[1:]), last], strict=True):
+            signs = tuple(UNKNOWN if e is UNKNOWN else holds(e[0] * start + e[1]) for e in entries)
+            result.append(Piece(start, end, signs))
+    return simplified(result)
+
+
+def divide(left: Function, right: Function, remainder: bool) -> Function:
+    """Quotient or remainder as SMT-LIB defines them: the remainder lies in 0..|divisor| - 1."""
+    result = []
+    for first, last, (numerators, divisors) in aligned([left, right]):
+        period = base = lcm(len(numerators), len(divisors))
+        pairs = [(numerators[r % len(numerators)], divisors[r % len(divisors)]) for r in range(base)]
+        pairs = [pair if _divides(*pair) else None for pair in pairs]
+        for pair in pairs:
+            if pair is not None:  # on x = r + base*t the numerator grows by a*base a step
+                period = lcm(period, base * (pair[1][1] // gcd(int(pair[0][0] * base), pair[1][1])))
+        if abs(period) > LARGEST:
+            raise TooManyPieces
+        entries = (_quotient(pairs[r % base], r, remainder) for r in range(abs(period)))
+        result.append(Piece(first, last, tuple(entries)))
+    return simplified(result)
+
+
+def _divides(numerator, divisor) -> bool:
+    return numerator is not UNKNOWN and divisor is not UNKNOWN and divisor[0] == 0 and divisor[1] != 0
+
+
+def _quotient(pair, r, remainder):
+    if pair is None:
+        return UNKNOWN
+    (a, b), (_, divisor) = pair
+    rest = (a * r + b) % abs(divisor)
+    return (0, rest) if remainder else (Fraction(a) / divisor, Fraction(b - rest) / divisor)
+
+
+COMPARISONS = {
+    z3.Z3_OP_LE: lambda d: d <= 0,
+    z3.Z3_OP_LT: lambda d: d < 0,
+    z3.Z3_OP_GE: lambda d: d >= 0,
+    z3.Z3_OP_GT: lambda d: d > 0,
+}
+ELEMENTWISE = {
+    z3.Z3_OP_ADD: _add,
+    z3.Z3_OP_SUB: _subtract,
+    z3.Z3_OP_UMINUS: _negate,
+    z3.Z3_OP_MUL: _multiply,
+    z3.Z3_OP_ITE: _choose,
+    z3.Z3_OP_AND: _and,
+    z3.Z3_OP_OR: _or,
+    z3.Z3_OP_NOT: _not,
+    z3.Z3_OP_XOR: lambda p, q: _not(_same_truth(p, q)),
+    z3.Z3_OP_IMPLIES: lambda p, q: _or(_not(p), q),
+}
+
+
+class Evaluator:
+    """Evaluates terms of Z3 in which every input but one is a constant.
+
+    Parameters
+    ----------
+    known : for each free constant of the terms, by its name, its function. Terms with others are UNKNOWN.
+    first, last : the interval.
+    deadline : raises Undecided in the midst of a long evaluation.
+
+    Examples
+    --------
+    >>> x, y = z3.Ints("x y")
+    >>> evaluator = Evaluator({"x": identity(0, 99), "y": constant(40, 0, 99)}, 0, 99)
+    >>> evaluator(x + 10 < y)
+    [Piece(first=0, last=29, entries=(True,)), Piece(first=30, last=99, entries=(False,))]
+    >>> evaluator(x % 3)
+    [Piece(first=0, last=99, entries=((0, 0), (0, 1), (0, 2)))]
+    >>> evaluator(x * x)
+    [Piece(first=0, last=99, entries=(None,))]
+    """
+
+    def __init__(self, known: dict[str, Function], first: int, last: int, deadline: Deadline | None = None) -> None:
+        self.known, self.first, self.last = known, first, last
+        self.deadline = deadline or Deadline()
+        self._done: dict[int, tuple[z3.ExprRef, Function]] = {}
+
+    def __call__(self, term: z3.ExprRef) -> Function:
+        stack = [term]  # no recursion: a long program makes deep terms
+        while stack:
+            current = stack[-1]
+            if current.get_id() in self._done:
+                stack.pop()
+                continue
+            missing = [child for child in current.children() if child.get_id() not in self._done]
+            if missing:
+                stack += missing
+                continue
+            stack.pop()
+            self.deadline.check("where the classes are cut")
+            operands = [self._done[child.get_id()][1] for child in current.children()]
+            self._done[current.get_id()] = (current, self._apply(current, operands))
+        return self._done[term.get_id()][1]
+
+    def _apply(self, term: z3.ExprRef, operands: list[Function]) -> Function:
+        kind = term.decl().kind()
+        if z3.is_int_value(term):
+            return constant(term.as_long(), self.first, self.last)
+        if kind in (z3.Z3_OP_TRUE, z3.Z3_OP_FALSE):
+            return constant(kind == z3.Z3_OP_TRUE, self.first, self.last)
+        if kind == z3.Z3_OP_UNINTERPRETED and not operands:
+            return self.known.get(term.decl().name(), [Piece(self.first, self.last, (UNKNOWN,))])
+        if kind in ELEMENTWISE:
+            return pointwise(ELEMENTWISE[kind], *operands)
+        if kind in COMPARISONS:
+            return compare(*operands, COMPARISONS[kind])
+        if kind in (z3.Z3_OP_IDIV, z3.Z3_OP_MOD):
+            return divide(*operands, remainder=kind == z3.Z3_OP_MOD)
+        if kind in (z3.Z3_OP_EQ, z3.Z3_OP_DISTINCT) and len(operands) == 2:
+            truth = z3.is_bool(term.arg(0))
+            same = pointwise(_same_truth, *operands) if truth else compare(*operands, lambda d: d == 0)
+            return same if kind == z3.Z3_OP_EQ else pointwise(_not, same)
+        return [Piece(self.first, self.last, (UNKNOWN,))]
+
