@@ -1,0 +1,53 @@
+"""What a program does with concrete inputs: the real function where there is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from course_lib.minimisation.errors import MinimisationError
+from course_lib.minimisation.program import Program
+from course_lib.minimisation.values import ILLEGAL
+
+
+class Behaviour:
+    """Runs a program on inputs given as a tuple, in the order of its parameters.
+
+    A program given as a function is called; one given as text is walked. Both give ILLEGAL for an input
+    that breaks the precondition.
+
+    Parameters
+    ----------
+    program : the program.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.program import program
+    >>> half = Behaviour(program("def half(n):\\n    assert n >= 0\\n    return n // 2", {"n": range(-5, 6)}))
+    >>> half((5,)), half((-1,))
+    (2, illegal)
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        # Without asserts (python -O) the function would take illegal inputs for legal ones.
+        self._function = program.function if __debug__ else None
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether a run is a call, hundreds of times faster than a walk."""
+        return self._function is not None
+
+    def __call__(self, values: tuple) -> Any:
+        """The result; raises SpecificationError, with the inputs, where the program breaks its own rules."""
+        if self._function is None:
+            return self.program.result(values)
+        try:
+            return self._function(*values)
+        except Exception as error:  # a precondition, or a fault that the walk names
+            result = self.program.result(values)
+            if result != ILLEGAL or not isinstance(error, AssertionError):
+                raise MinimisationError(
+                    f"{self.program.name}{values} raises {error!r}, which its source does not explain",
+                    self.program.first_line,
+                ) from error
+            return result

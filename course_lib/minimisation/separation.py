@@ -1,0 +1,94 @@
+"""Whether each two representatives of an input are told apart: the test of bestness.
+
+Proposition 4, repaired: a distributed minimiser is best iff for each input i and each two different values
+v₁, v₂ in the *range* of its local minimiser there are values w of the other inputs with p(v₁, w) ≠ p(v₂, w).
+(As printed, over all values of the input's domain, it is false: benefit level with 0 and 1.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import z3
+
+from course_lib.minimisation.behaviour import Behaviour
+from course_lib.minimisation.characterisation import Characterisation, differs
+from course_lib.minimisation.deadline import Deadline
+from course_lib.minimisation.errors import MinimisationError
+from course_lib.minimisation.signatures import Witness
+from course_lib.minimisation.values import concrete
+
+
+class Inseparable(Exception):
+    """Two representatives that the program treats alike, whatever the other inputs."""
+
+    def __init__(self, name: str, first: Any, second: Any) -> None:
+        super().__init__(f"{name}: {first!r} and {second!r} are never told apart")
+        self.name, self.pair = name, (first, second)
+
+
+class Disagreement(MinimisationError):
+    """Γ and the program itself differ at a concrete input: nothing that is proved on Γ can be trusted."""
+
+
+def groups(run: Behaviour, name: str, values: Sequence, witnesses: Sequence[Witness], deadline: Deadline) -> list[list]:
+    """The values in groups of equal outputs at every witness, by running the program."""
+    grouped: dict[tuple, list] = {}
+    names = list(run.program.domains)
+    for value in values:
+        deadline.check(f"{name}: the runs at the witnesses")
+        signature = tuple(run(tuple(value if n == name else w[n] for n in names)) for w in witnesses)
+        grouped.setdefault(signature, []).append(value)
+    return list(grouped.values())
+
+
+def separating_witnesses(
+    characterisation: Characterisation,
+    name: str,
+    values: Sequence,
+    witnesses: Sequence[Witness],
+    deadline: Deadline,
+) -> list[Witness]:
+    """Witnesses that tell each two of the values apart: those given, replayed, and what Z3 adds to them.
+
+    Raises
+    ------
+    Inseparable
+        naming two values that no other inputs tell apart.
+    Undecided
+        if Z3 gives up or the time is up.
+    """
+    run = Behaviour(characterisation.program)
+    found = list(witnesses)
+    together = [group for group in groups(run, name, values, found, deadline) if len(group) > 1]
+    while together:
+        first, second = together[0][:2]
+        witness = separating_witness(characterisation, name, first, second, deadline)
+        if witness is None:
+            raise Inseparable(name, first, second)
+        if len(groups(run, name, [first, second], [witness], deadline)) == 1:
+            raise Disagreement(f"the proof tells {name}={first!r} from {second!r} at {witness}, the program does not")
+        found.append(witness)
+        finer = (g for group in together for g in groups(run, name, group, [witness], deadline))
+        together = [group for group in finer if len(group) > 1]
+    return found
+
+
+def separating_witness(
+    characterisation: Characterisation, name: str, first: Any, second: Any, deadline: Deadline
+) -> Witness | None:
+    """Values of the other inputs at which the program tells the two apart, or None: there are none."""
+    one, other = characterisation.renamed("'"), characterisation.renamed("''")
+    shared = [(other.variables[n], one.variables[n]) for n in one.variables if n != name]
+    fixed = [(one.variables[name], _constant(first)), (other.variables[name], _constant(second))]
+    solver = z3.SimpleSolver()
+    solver.add(z3.simplify(z3.substitute(differs(one, other), *shared, *fixed)))
+    if not deadline.is_satisfiable(solver, f"{name}: is {first!r} told apart from {second!r}"):
+        return None
+    model = solver.model()
+    return {n: concrete(one.variables[n], model) for n in one.variables if n != name}
+
+
+def _constant(value: int | bool) -> z3.ExprRef:
+    return z3.BoolVal(value) if isinstance(value, bool) else z3.IntVal(value)

@@ -1,0 +1,184 @@
+"""Cut the domain of one input by the outputs of a program at fixed values of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import z3
+
+from course_lib.minimisation.behaviour import Behaviour
+from course_lib.minimisation.characterisation import Characterisation
+from course_lib.minimisation.classes import LARGEST, Partition, partition_of_function
+from course_lib.minimisation.deadline import Deadline
+from course_lib.minimisation.errors import Undecided
+from course_lib.minimisation.piecewise import (
+    UNKNOWN,
+    Evaluator,
+    Function,
+    Piece,
+    TooManyPieces,
+    aligned,
+    constant,
+    identity,
+    pointwise,
+)
+from course_lib.minimisation.values import ILLEGAL, Choice, as_formula, as_int, is_number
+
+ABSENT = "absent"  # at this value another alternative decides
+RUNS = 200_000  # walks of the program to cut one input; calls of a real function cost a tenth
+Witness = dict[str, Any]
+
+
+def cut_by(
+    characterisation: Characterisation, name: str, witnesses: Sequence[Witness], deadline: Deadline
+) -> Partition:
+    """The classes of input ``name`` under the witnesses: x ~ x' iff p(x, w) = p(x', w) for each w.
+
+    Where the outputs are piecewise linear in x, and their conditions too, the cuts are computed for the
+    whole domain at once; elsewhere the program is run on each value.
+
+    Parameters
+    ----------
+    witnesses : values of all the other inputs, each a dict.
+
+    Raises
+    ------
+    Undecided
+        if too many values would have to be listed or run, or the time is up.
+    """
+    domain = characterisation.program.domains[name]
+    question = f"the classes of {name}"
+    if not witnesses:
+        return Partition.of_runs([(domain.first, domain.last, ())], domain.is_bool)
+    try:
+        outputs = [_output(characterisation, name, witness, deadline) for witness in witnesses]
+        joined = outputs[0] if len(outputs) == 1 else pointwise(_join, *outputs)
+    except TooManyPieces:
+        joined = [Piece(domain.first, domain.last, (UNKNOWN,))]
+    joined = _run_where_unknown(joined, characterisation, name, witnesses, deadline, question)
+    return partition_of_function(joined, question, deadline, domain.is_bool, LARGEST)
+
+
+def _join(*entries: tuple | None) -> tuple | None:
+    return UNKNOWN if UNKNOWN in entries else tuple(part for entry in entries for part in (*entry, "|"))
+
+
+def _output(characterisation: Characterisation, name: str, witness: Witness, deadline: Deadline) -> Function:
+    """p(x, w) as a function of x; an entry is the result as parts, each a text or a pair for a*x + b."""
+    domain = characterisation.program.domains[name]
+    first, last = domain.first, domain.last
+    known = {}
+    for other, variable in characterisation.variables.items():
+        symbol = variable.decl().name()
+        if other != name:
+            known[symbol] = constant(witness[other], first, last)
+        elif domain.is_bool:
+            known[symbol] = [Piece(0, 0, (False,)), Piece(1, 1, (True,))]
+        else:
+            known[symbol] = identity(first, last)
+    evaluate = Evaluator(known, first, last, deadline)
+    legal = evaluate(characterisation.precondition)
+    options = [pointwise(lambda holds: ABSENT if holds else UNKNOWN if holds is UNKNOWN else ("illegal",), legal)]
+    for conditions, parts in _alternatives(characterisation.result):
+        guards = [evaluate(as_formula(condition)) for condition in conditions]
+        texts = [part if isinstance(part, str) else None for part in parts]
+        numbers = [evaluate(part) for part in parts if not isinstance(part, str)]
+        options.append(_option([legal, *guards], texts, numbers))
+    return _merged(options)
+
+
+def _alternatives(value: Any) -> Iterator[tuple[list, list]]:
+    """The shapes a result can take: conditions, and the result as parts, texts or terms of Z3."""
+    if isinstance(value, Choice):
+        for guard, case in value.cases:
+            for conditions, parts in _alternatives(case):
+                yield [guard, *conditions], parts
+    elif isinstance(value, tuple):
+        combined: list[tuple[list, list]] = [([], [f"{len(value)}-tuple"])]
+        for element in value:
+            found = list(_alternatives(element))
+            combined = [(c + d, parts + more) for c, parts in combined for d, more in found]
+        yield from combined
+    elif is_number(value):
+        number = as_int(value)
+        yield [], [number if isinstance(number, z3.ExprRef) else z3.IntVal(number)]
+    else:
+        yield [], [repr(value)]
+
+
+def encoded(result: Any) -> tuple:
+    """A concrete result as parts, equal to another's iff Python calls the results equal.
+
+    Examples
+    --------
+    >>> encoded(True) == encoded(1), encoded((0, None))
+    (True, ('2-tuple', (0, 0), 'None'))
+    """
+    if result is ILLEGAL:
+        return ("illegal",)
+    if isinstance(result, tuple):
+        return (f"{len(result)}-tuple", *(part for element in result for part in encoded(element)))
+    return ((0, int(result)),) if isinstance(result, int) else (repr(result),)
+
+
+def _option(guards: list[Function], texts: list[str | None], numbers: list[Function]) -> Function:
+    n_guards = len(guards)
+
+    def entry(*entries):
+        holds = entries[:n_guards]
+        if False in holds:
+            return ABSENT
+        if UNKNOWN in entries:
+            return UNKNOWN
+        values = iter(entries[n_guards:])
+        return tuple(next(values) if text is None else text for text in texts)
+
+    return pointwise(entry, *guards, *numbers)
+
+
+def _merged(options: list[Function]) -> Function:
+    """One function of many of which one at most is present at each value; in pairs, for speed."""
+
+    def present(a, b):
+        # Two at once cannot be; if they were, the program would be run there.
+        return b if a == ABSENT else a if b == ABSENT else UNKNOWN
+
+    while len(options) > 1:
+        pairs = zip(options[::2], options[1::2], strict=False)
+        options = [pointwise(present, a, b) for a, b in pairs] + options[len(options) // 2 * 2 :]
+    return pointwise(lambda entry: UNKNOWN if entry == ABSENT else entry, options[0])
+
+
+def _run_where_unknown(
+    function: Function,
+    characterisation: Characterisation,
+    name: str,
+    witnesses: Sequence[Witness],
+    deadline: Deadline,
+    question: str,
+) -> Function:
+    """The same function with the program run on each value whose entry is unknown."""
+    n_values = sum(piece.last - piece.first + 1 for piece in function if UNKNOWN in piece.entries)
+    if not n_values:
+        return function
+    program = characterisation.program
+    run = Behaviour(program)
+    if n_values * len(witnesses) > (10 * RUNS if run.is_fast else RUNS):
+        raise Undecided(f"{question}: not linear in {name}, and too many values to run one by one ({n_values:,})")
+    domain = program.domains[name]
+
+    def signature(x: int) -> tuple:
+        deadline.check(question)
+        value = bool(x) if domain.is_bool else x
+        results = (run(tuple(value if n == name else w[n] for n in program.domains)) for w in witnesses)
+        entries = [encoded(result) for result in results]
+        return entries[0] if len(entries) == 1 else _join(*entries)
+
+    result = []
+    for piece in function:
+        if UNKNOWN not in piece.entries:
+            result.append(piece)
+        else:
+            result += [Piece(x, x, (signature(x),)) for x in range(piece.first, piece.last + 1)]
+    return result
