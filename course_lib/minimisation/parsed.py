@@ -39,7 +39,8 @@ class Specification:
 
     Examples
     --------
-    >>> Specification(("n",), "result * result <= n and n < (result + 1) * (result + 1) and result >= 0", "n >= 0").returns
+    >>> root = Specification(("n",), "result >= 0 and result * result <= n < (result + 1) * (result + 1)", "n >= 0")
+    >>> root.returns
     <class 'int'>
     """
 

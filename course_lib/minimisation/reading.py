@@ -13,7 +13,15 @@ from typing import Any
 
 from course_lib.minimisation import syntax
 from course_lib.minimisation.errors import SpecificationError, UnsupportedConstruct
-from course_lib.minimisation.parsed import Builtin, Constant, Function, Specification, Specified, argument_order, invariant
+from course_lib.minimisation.parsed import (
+    Builtin,
+    Constant,
+    Function,
+    Specification,
+    Specified,
+    argument_order,
+    invariant,
+)
 
 PACKAGE = "course_lib.minimisation"
 
@@ -273,7 +281,8 @@ class TextScope:
         if isinstance(place, ast.FunctionDef | ast.AsyncFunctionDef):
             return place, self
         if isinstance(place, ast.ImportFrom) and (place.module or "").startswith(PACKAGE):
-            if any(alias.name == "invariant" and (alias.asname or alias.name) == name for alias in place.names):
+            names = {alias.asname or alias.name: alias.name for alias in place.names}
+            if names.get(name) == "invariant":
                 return Builtin("invariant")
         target = place.targets[0] if isinstance(place, ast.Assign) else getattr(place, "target", None)
         if isinstance(place, ast.Assign | ast.AnnAssign) and isinstance(target, ast.Name) and place.value:

@@ -44,6 +44,8 @@ _OPPOSITE = {
     z3.Z3_OP_LE: z3.ArithRef.__gt__,
     z3.Z3_OP_GT: z3.ArithRef.__le__,
     z3.Z3_OP_GE: z3.ArithRef.__lt__,
+    z3.Z3_OP_EQ: z3.ExprRef.__ne__,
+    z3.Z3_OP_DISTINCT: z3.ExprRef.__eq__,
 }
 
 
