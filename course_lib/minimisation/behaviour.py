@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 from course_lib.minimisation.errors import MinimisationError
@@ -51,3 +53,15 @@ class Behaviour:
                     self.program.first_line,
                 ) from error
             return result
+
+
+def all_inputs(program: Program) -> Iterator[tuple]:
+    """Every input, legal or not, in lexicographic order.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.program import program
+    >>> list(all_inputs(program("def f(a, n): return a", {"a": bool, "n": range(2)})))
+    [(False, 0), (False, 1), (True, 0), (True, 1)]
+    """
+    return product(*(domain.values() for domain in program.domains.values()))

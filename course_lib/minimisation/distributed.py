@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -66,6 +67,9 @@ def best_distributed(
     search = _Search(program, deadline, reading)
     if method == "auto":
         method = "exhaustive" if program.size <= SMALL else "witness"
+        # What is refused of a large domain is refused of a small one, too.
+        with suppress(Undecided):
+            _ = search.characterisation
     find = {"witness": search.witness, "figure7": search.figure7, "exhaustive": search.exhaustive}[method]
     found: dict[str, LocalMinimiser] = {}
     reasons: dict[str, str] = {}
@@ -115,9 +119,7 @@ class _Search:
         if self.reading != "repaired":
             return self._local(name, partition, [], is_best=False)
         try:
-            witnesses = separating_witnesses(
-                self.characterisation, name, partition.representatives, [], self.deadline
-            )
+            witnesses = separating_witnesses(self.characterisation, name, partition.representatives, [], self.deadline)
         except (Undecided, Inseparable):
             return self._local(name, partition, [], is_best=False)
         return self._local(name, partition, witnesses)

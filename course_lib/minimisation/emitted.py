@@ -90,6 +90,16 @@ class Module:
         """Whether ``minimise`` answers this value, or refuses it."""
         return self.partition.accepts(x)
 
+    def range(self) -> list[int]:
+        """All values that ``minimise`` returns, ascending."""
+        body = self.partition
+        labels: set[int] = set()
+        for first, last, expression in body.pieces:
+            returns = _closure(expression, body.variable)
+            constant = isinstance(expression, ast.Constant)
+            labels |= {returns(x) for x in range(first, first + 1 if constant else last + 1)}
+        return sorted({self.representative(label) for label in labels})
+
     def cuts(self) -> list[int]:
         """Values at which ``partition`` changes from one return to another."""
         body = self.partition

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 from math import prod
 
-from course_lib.minimisation.behaviour import Behaviour
+from course_lib.minimisation.behaviour import Behaviour, all_inputs
 from course_lib.minimisation.classes import Partition
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.errors import EmptyDomain, Undecided
@@ -39,7 +39,7 @@ class Table:
         self.program, self.deadline = program, deadline
         run, numbers = Behaviour(program), {}
         self.numbers: list[int] = []
-        for i, values in enumerate(product(*(domain.values() for domain in program.domains.values()))):
+        for i, values in enumerate(all_inputs(program)):
             if i & 255 == 0:
                 deadline.check("the runs on all inputs")
             self.numbers.append(numbers.setdefault(run(values), len(numbers)))

@@ -19,7 +19,6 @@ from course_lib.minimisation.classes import Partition
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.errors import Undecided
 from course_lib.minimisation.piecewise import UNKNOWN, Evaluator, Piece, TooManyPieces, identity, pointwise
-from course_lib.minimisation.values import concrete
 
 READINGS = ("repaired", "existential")
 LISTED = 20_000  # values looked at one by one where a class has no piecewise form

@@ -243,4 +243,3 @@ class Minimiser:
             f"A best monolithic minimiser for {self.program.name}, by {self.method}: "
             f"{self.n_classes} class{'es' * (self.n_classes != 1)}, one for each output."
         )
-

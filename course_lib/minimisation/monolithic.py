@@ -9,7 +9,7 @@ from math import prod
 import z3
 
 from course_lib.minimisation import exhaustive
-from course_lib.minimisation.behaviour import Behaviour
+from course_lib.minimisation.behaviour import Behaviour, all_inputs
 from course_lib.minimisation.characterisation import Characterisation, characterise
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.distributed import SMALL, best_distributed
@@ -62,7 +62,7 @@ def best_monolithic(program: Program, method: str = "auto", timeout: float | Non
                 raise Undecided(f"{program.size:,} inputs are too many to run one by one")
             if program.has_assumptions:
                 characterise(program, timeout=timeout)
-            return _by_running(program, method, product(*(domain.values() for domain in program.domains.values())), None, deadline)
+            return _by_running(program, method, all_inputs(program), None, deadline)
         if method in ("auto", "witness"):
             dm = best_distributed(program, "witness", timeout)
             n = prod(len(dm[name].representatives) for name in dm.locals)
@@ -146,6 +146,4 @@ def _smallest(gamma: Characterisation, output: object, deadline: Deadline) -> tu
 def _minimiser(program: Program, method: str, first: dict, sizes: list[int] | None, deadline: Deadline) -> Minimiser:
     if not first:
         raise EmptyDomain(f"no input of {program.name} meets its precondition", program.first_line)
-    return Minimiser(
-        program, "best", method, list(first.values()), list(first), sizes, seconds=deadline.seconds
-    )
+    return Minimiser(program, "best", method, list(first.values()), list(first), sizes, seconds=deadline.seconds)

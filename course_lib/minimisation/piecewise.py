@@ -277,4 +277,3 @@ class Evaluator:
             same = pointwise(_same_truth, *operands) if truth else compare(*operands, lambda d: d == 0)
             return same if kind == z3.Z3_OP_EQ else pointwise(_not, same)
         return [Piece(self.first, self.last, (UNKNOWN,))]
-

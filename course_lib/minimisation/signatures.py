@@ -18,7 +18,6 @@ from course_lib.minimisation.piecewise import (
     Function,
     Piece,
     TooManyPieces,
-    aligned,
     constant,
     identity,
     pointwise,

@@ -1,0 +1,117 @@
+"""Run the real function against the emitted source: the leg of the certificate that needs no solver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from random import Random
+
+from course_lib.minimisation.behaviour import Behaviour, all_inputs
+from course_lib.minimisation.deadline import Deadline
+from course_lib.minimisation.emitted import Module
+from course_lib.minimisation.program import Program
+from course_lib.minimisation.signatures import Witness
+
+ALL = 100_000  # inputs up to which all are run
+SEEDED = 1000
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What the runs have shown.
+
+    Parameters
+    ----------
+    n_runs : inputs on which the function and the source were compared.
+    all_inputs : whether these were all there are.
+    wrong : an input that the source maps to another output, or refuses, or None.
+    unstable : an input of which m(m(v)) ≠ m(v), or None.
+    """
+
+    n_runs: int
+    all_inputs: bool
+    wrong: dict | None = None
+    unstable: dict | None = None
+
+
+def compare(
+    program: Program, modules: dict[str, Module], witnesses: dict[str, Sequence[Witness]], deadline: Deadline
+) -> Runs:
+    """Run all inputs, or those where a slip would show: both sides of every cut, and seeded ones.
+
+    Raises
+    ------
+    Undecided
+        when the time is up.
+    """
+    run = Behaviour(program)
+    everything = program.size <= ALL
+    if everything:
+        inputs: Iterator[tuple] = all_inputs(program)
+    else:
+        inputs = islice(_telling_inputs(program, modules, witnesses), ALL)
+    mapped = {name: _Memo(module, program.domains[name].is_bool) for name, module in modules.items()}
+    outputs: dict[tuple, object] = {}
+    wrong = unstable = None
+    n_runs = 0
+    for values in inputs:
+        if n_runs & 255 == 0:
+            deadline.check("the runs of the program against the source")
+        n_runs += 1
+        minimised = tuple(mapped[name](x) for name, x in zip(program.domains, values, strict=True))
+        if minimised not in outputs:
+            legal = all(x in domain for x, domain in zip(minimised, program.domains.values(), strict=True))
+            outputs[minimised] = run(minimised) if legal else REFUSES
+        if wrong is None and (outputs[minimised] is REFUSES or run(values) != outputs[minimised]):
+            wrong = dict(zip(program.domains, values, strict=True))
+        if (
+            unstable is None
+            and tuple(mapped[n](x) for n, x in zip(program.domains, minimised, strict=True)) != minimised
+        ):
+            unstable = dict(zip(program.domains, values, strict=True))
+        if wrong and unstable:
+            break
+    return Runs(n_runs, everything and not (wrong and unstable), wrong, unstable)
+
+
+REFUSES = object()
+
+
+class _Memo:
+    """What a module's ``minimise`` returns, each value walked once; None where it raises."""
+
+    def __init__(self, module: Module, is_bool: bool) -> None:
+        self.module, self.is_bool = module, is_bool
+        self._known: dict[int, int | None] = {None: None}
+
+    def __call__(self, x: int | None) -> int | bool | None:
+        if x not in self._known:
+            try:
+                found = self.module(int(x))
+                self._known[x] = bool(found) if self.is_bool and found in (0, 1) else found
+            except (ValueError, IndexError):
+                self._known[x] = None
+        return self._known[x]
+
+
+def _telling_inputs(
+    program: Program, modules: dict[str, Module], witnesses: dict[str, Sequence[Witness]], seed: int = 0
+) -> Iterator[tuple]:
+    """Inputs where a slip would show: both sides of a cut, the others at a witness; and seeded ones."""
+    random = Random(seed)
+    names = list(program.domains)
+
+    def anything() -> dict:
+        drawn = {n: random.randint(domain.first, domain.last) for n, domain in program.domains.items()}
+        return {n: bool(x) if program.domains[n].is_bool else x for n, x in drawn.items()}
+
+    for _ in range(SEEDED):
+        yield tuple(anything().values())
+    for name in names:
+        domain, module = program.domains[name], modules[name]
+        sides = {domain.first, domain.last} | {x for cut in module.cuts() for x in (cut - 1, cut)}
+        inside = [bool(x) if domain.is_bool else x for x in sorted(sides) if x in domain]
+        for others in [*witnesses.get(name, ()), anything()]:
+            for x in inside:
+                yield tuple(x if n == name else others[n] for n in names)
