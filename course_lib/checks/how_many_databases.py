@@ -54,7 +54,9 @@ def exercise_1(answer: Any, seed: int = 0) -> Verdict:
     if (marked, without) == (len(possible), len(allowed)):
         return wrong("both numbers are there, in the other order: without the mark first.")
     if without != len(possible):
-        return wrong("look at the first number again: how many single women can there be before a head count is negative?")
+        return wrong(
+            "look at the first number again: how many single women can there be before a head count is negative?"
+        )
     if marked == len(possible):
         return wrong("the mark does rule something out. Which numbers of single women would have been printed?")
     if marked == len([h for h in possible if h <= threshold]):
@@ -108,7 +110,9 @@ def exercise_2(answer: Any, seed: int = 0) -> Verdict:
         return right("And each database that a mark rules out is a fact about the people who were withheld.")
     if dropped_wrongly:
         return wrong("you drop a database in which every withheld group is small enough. May a group be empty?")
-    return wrong("you keep a database in which a withheld group has three people or more. Do you look at all seven marks?")
+    return wrong(
+        "you keep a database in which a withheld group has three people or more. Do you look at all seven marks?"
+    )
 
 
 def people_of_exercise_3(seed: int = 0) -> int:

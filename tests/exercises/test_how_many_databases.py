@@ -69,14 +69,15 @@ EXAMPLES = {
                 6,
             ],
         ),
-        Examples(
-            right=[obeys(0, 2)], wrong=[obeys(0, 3), obeys(1, 2), lambda database: False], keywords={"seed": 1}
-        ),
+        Examples(right=[obeys(0, 2)], wrong=[obeys(0, 3), obeys(1, 2), lambda database: False], keywords={"seed": 1}),
     ],
     "exercise_3": [
         Examples(
-            right=[ordered(lambda a, b: a <= b), ordered(lambda a, b: z3.Not(a > b)), lambda ages: z3.And(ordered(
-                lambda a, b: b >= a)(ages))],
+            right=[
+                ordered(lambda a, b: a <= b),
+                ordered(lambda a, b: z3.Not(a > b)),
+                lambda ages: z3.And(ordered(lambda a, b: b >= a)(ages)),
+            ],
             wrong=[
                 Because(ordered(lambda a, b: a < b), "one age"),
                 Because(ordered(lambda a, b: a >= b), "in order"),
