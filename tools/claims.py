@@ -129,7 +129,7 @@ def words_of_test(test: str) -> str:
     >>> words_of_test("tests/reconstruction/test_encodings.py::test_its_best_database_is_one_cell_off")
     'its best database is one cell off (encodings)'
     """
-    file, name = test.rsplit("::", 1)
+    file, _, name = test.partition("::")
     return f"{name.removeprefix('test_').replace('_', ' ')} ({Path(file).stem.removeprefix('test_').replace('_', ' ')})"
 
 
