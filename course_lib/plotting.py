@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 
 import matplotlib as mpl
@@ -106,7 +107,7 @@ def plot_record_table(
         raise ValueError(f"labels for unknown states {sorted(unknown)}; the states are {sorted(_CELLS)}")
     n_records, n_columns = frame.shape
     missing = frame.isna().to_numpy()
-    with mpl.rc_context(_style()):
+    with _course_style():
         if ax is None:
             longest = max(len(str(words)) for words in [*frame.columns, *frame.to_numpy().ravel()])
             longest += 6 if (states == "wrong").any() else 0
@@ -176,7 +177,7 @@ def plot_counts(
         raise ValueError(f"counts are numbers from 0 up, got {list(counts)}")
     places = np.arange(len(values))
     floor = 0.7 if log else 0.0  # below 1, so that a count of one is seen on a log scale
-    with mpl.rc_context(_style()):
+    with _course_style():
         ax = ax or plt.subplots()[1]
         if log:
             ax.set_yscale("log")
@@ -255,7 +256,7 @@ def plot_curve(
     for name, array in arrays.items():
         if (log_x if name == "x" else log_y) and (array <= 0).any():
             raise ValueError(f"{name} holds {array.min():g}: a logarithmic axis shows positive values only")
-    with mpl.rc_context(_style()):
+    with _course_style():
         ax = ax or plt.subplots()[1]
         (line,) = ax.plot(arrays["x"], arrays["y"], label=label or None)
         if low is not None:
@@ -320,7 +321,7 @@ def plot_image_grid(
         raise ValueError(f"{len(titles)} titles for {len(pictures)} pictures")
     columns = min(len(pictures), columns or 8)
     rows = -(-len(pictures) // columns)
-    with mpl.rc_context(_style()):
+    with _course_style():
         figure, grid = plt.subplots(
             rows, columns, squeeze=False,
             figsize=(size * columns, (size + (0.25 if titles else 0)) * rows + (0.3 if title else 0)),
@@ -335,6 +336,19 @@ def plot_image_grid(
         if title:
             figure.suptitle(title, fontsize=11)
     return axes[: len(pictures)]
+
+
+@contextmanager
+def _course_style() -> Iterator[None]:
+    """Draw in the look of the course, and leave the settings as they were.
+
+    All but one: a notebook's backend, loaded at the first figure, turns interactive mode on, and without it
+    no later figure would be shown.
+    """
+    with mpl.rc_context(_style()):
+        yield
+        interactive = mpl.is_interactive()
+    mpl.interactive(interactive)
 
 
 def _style() -> dict:

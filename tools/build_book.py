@@ -21,6 +21,7 @@ def build(root: Path = ROOT) -> None:
     """Build the book that lies in `root`; Jupyter Book prints where to open it."""
     shutil.rmtree(root / "_build" / "html", ignore_errors=True)  # or pages that have gone would stay
     os.environ["OMP_NUM_THREADS"] = "1"  # with two threads, sums differ in the last digits
+    os.environ.setdefault("COURSE_PROGRESS", "0")  # no bars in the built pages
     # Pages and API reference use the course_lib beside them, wherever it is installed from.
     os.environ["PYTHONPATH"] = str(root)
     sys.path.insert(0, str(root))

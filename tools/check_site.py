@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
+from course_pages import code_cells, notebook_pages
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE_NAME = re.compile(r"\.(png|svg|jpe?g|gif|webp)$", re.IGNORECASE)
@@ -63,6 +64,22 @@ def images_without_alt_text(site: Path) -> list[str]:
             text = attributes.get("alt", "").strip()
             if tag == "img" and (not text or PICTURE_NAME.search(text)):
                 faults.append(f"{path.relative_to(site)}: no alt text for {attributes.get('src', '')[:80]}")
+    return faults
+
+
+def missing_figures(site: Path, root: Path) -> list[str]:
+    """Figures that a cell of the book promises, by their alternative text, and its built page does not show."""
+    faults = []
+    for source in notebook_pages(root):
+        name = source.relative_to(root).with_suffix("")
+        if name.parts[0] != "book":
+            continue  # exercises and solutions are built without running them
+        elements = read_page(site / f"{name}.html").elements
+        shown = {attributes.get("alt") for tag, attributes in elements if tag == "img"}
+        for cell in code_cells(source.read_text(encoding="utf-8"), name):
+            promised = cell.options.get("mystnb", {}).get("image", {}).get("alt")
+            if promised and promised not in shown:
+                faults.append(f"{name.as_posix()}: no figure comes out of the cell in line {cell.line}")
     return faults
 
 
@@ -161,7 +178,7 @@ def main(arguments: list[str]) -> int:
     faults = [
         fault for check in (images_without_alt_text, foreign_resources, broken_links) for fault in check(site)
     ]
-    faults += broken_launch_links(site, ROOT, config)
+    faults += broken_launch_links(site, ROOT, config) + missing_figures(site, ROOT)
     print("\n".join(faults) or f"{len(pages(site))} pages, no fault found")
     return 1 if faults else 0
 

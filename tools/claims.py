@@ -100,7 +100,8 @@ def page_of(claims: Sequence[Claim]) -> str:
         "% Written by `make claims` from claims.toml.",
         "",
         "Each row is a claim of a paper that this course tries again. Our figure comes from the run that",
-        "built this page. A test fails when it leaves the range in the column *agrees if*.",
+        "built this page. A test fails when it leaves the range in the column *agrees if*. The last column",
+        "gives that test's name and, in brackets, its file below `tests/`.",
         "",
         "| Source | The paper says | Paper | Ours | Agrees if | Tried in | Held by |",
         "|:--|:--|--:|--:|:--|:--|:--|",
@@ -116,10 +117,20 @@ def page_of(claims: Sequence[Claim]) -> str:
             f"{{glue:text}}`{document}.md::{claim.glue}:{claim.format}`{unit}",
             claim.agreement(),
             f"{{doc}}`{document}`",
-            f"`{claim.test}`",
+            words_of_test(claim.test),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def words_of_test(test: str) -> str:
+    """A test's name as words that a narrow column can break, and the file to find it in.
+
+    >>> words_of_test("tests/reconstruction/test_encodings.py::test_its_best_database_is_one_cell_off")
+    'its best database is one cell off (encodings)'
+    """
+    file, _, name = test.partition("::")
+    return f"{name.removeprefix('test_').replace('_', ' ')} ({Path(file).stem.removeprefix('test_').replace('_', ' ')})"
 
 
 def page_problems(claim: Claim, text: str | None) -> list[str]:

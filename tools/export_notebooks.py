@@ -153,10 +153,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--to", type=Path, help="write the tree under this folder (default: beside the pages)")
     parser.add_argument("--values", type=Path, help="folder of *.glue.json files (default: _build/jupyter_execute)")
     parser.add_argument("--list", action="store_true", help="print the notebooks' paths and write nothing")
+    parser.add_argument("--remove", action="store_true", help="remove the notebooks that nobody has changed")
     options = parser.parse_args(arguments)
     root, target = options.root.resolve(), (options.to or options.root).resolve()
     pages = [path.relative_to(root).as_posix() for path in notebook_pages(root)]
     paths = {page: (target / page).with_suffix(".ipynb") for page in pages}
+    if options.remove:
+        print(f"{len(remove_orphans(target, exported=set()))} notebooks removed")
+        return 0
     if options.list:
         print(*(os.path.relpath(path) for path in paths.values()), sep="\n")
         return 0

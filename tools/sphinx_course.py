@@ -5,6 +5,11 @@ import importlib.util
 import re
 from pathlib import Path
 
+from pybtex.plugin import register_plugin
+from pybtex.richtext import Text
+from pybtex.style.formatting.plain import Style as PlainStyle
+from pybtex.style.labels import BaseLabelStyle
+
 
 def library_key(root: Path) -> str:
     """A name that changes with whatever, beside its own cells, decides a page's outputs.
@@ -12,9 +17,9 @@ def library_key(root: Path) -> str:
     The execution cache compares the text of the cells only. Without this, a page would
     keep its old numbers after a change in course_lib.
     """
-    files = [*sorted((root / "course_lib").rglob("*.py")), *sorted((root / "course_lib").rglob("*.csv"))]
+    files = [path for path in (root / "course_lib").rglob("*") if path.is_file() and path.suffix != ".pyc"]
     digest = hashlib.sha256()
-    for path in [*files, root / "constraints.txt"]:
+    for path in [*sorted(files), root / "constraints.txt"]:
         content = path.read_bytes()
         digest.update(f"{path.relative_to(root).as_posix()} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
@@ -52,6 +57,26 @@ def drop_thebe(app, pagename, templatename, context, doctree):
         if "THEBE_JS_URL" not in (script.attributes.get("body") or "")
         and "sphinx-thebe" not in str(script.filename)
     ]
+
+
+class AuthorYearLabels(BaseLabelStyle):
+    """Labels of the reference list that read as the citations in the text do."""
+
+    def format_labels(self, sorted_entries):
+        for entry in sorted_entries:
+            names = [" ".join(person.prelast_names + person.last_names) for person in entry.persons["author"]]
+            names = [str(Text.from_latex(name)) for name in names]
+            authors = " and ".join(names) if len(names) <= 2 else f"{names[0]} et al."
+            yield f"{authors}, {entry.fields['year']}"
+
+
+class AuthorYearStyle(PlainStyle):
+    """The reference list, sorted by author, with author-year labels."""
+
+    default_label_style = AuthorYearLabels
+
+
+register_plugin("pybtex.style.formatting", "course", AuthorYearStyle)
 
 
 # What screen readers stumble over in the HTML of others, and what they can read.

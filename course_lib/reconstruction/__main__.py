@@ -65,6 +65,7 @@ def report(table: PublishedTable, limit: int = 1000, timeout: float = 60) -> lis
         return [*lines, "One database fits. These are the people:", *_aligned(reconstruct(table).database)]
     records = [tuple(row) for row in certain_records(table).itertuples(index=False)]
     certain = f"these {len(records)} of {table.n} records are" if records else "no record is"
+    certain = certain if len(records) != 1 else f"this one of {table.n} records is"
     heading = f"{count} databases fit; {certain} in every one of them{':' if records else '.'}"
     return [*lines, heading, *_aligned(Database(table.schema, tuple(records)))]
 

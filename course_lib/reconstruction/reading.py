@@ -38,7 +38,7 @@ def _rows(source: str | Path | _Openable, known: tuple[str, ...], required: str)
         for row in reader:
             if None in row or None in row.values():
                 found = sum(v is not None for k, v in row.items() if k is not None) + len(row.get(None) or [])
-                column = header[min(found, len(header)) - 1]
+                column = header[min(found, len(header) - 1)]  # the first that is missing, or the last
                 raise ValueError(
                     f"row {reader.line_num}, column {column!r}: {found} fields under {len(header)} column names"
                 )

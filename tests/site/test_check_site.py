@@ -111,3 +111,13 @@ def test_broken_launch_links(planted, tmp_path, binder, colab, n_faults):
         page=f'<a href="{binder}">Binder</a><a href="{colab}">Colab</a>', plain="no notebook, no button"
     )
     assert len(check_site.broken_launch_links(site, tmp_path / "exported", CONFIG)) == n_faults
+
+
+@pytest.mark.parametrize(("body", "n_faults"), [('<img src="a.png" alt="Two bars.">', 0), ("<p>Two bars.</p>", 1)])
+def test_missing_figures(tmp_path, body, n_faults):
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "page.md").write_text(
+        "---\njupytext: {}\n---\n\n```{code-cell}\n---\nmystnb:\n  image:\n    alt: Two bars.\n---\n1\n```\n"
+    )
+    (tmp_path / "book" / "page.html").write_text(body)
+    assert len(check_site.missing_figures(tmp_path, tmp_path)) == n_faults

@@ -93,7 +93,7 @@ def test_a_warning_fails_this_build_and_the_next(small_book):
 def test_the_key_depends_on_code_data_and_versions(tmp_path):
     folder = tmp_path / "course_lib"
     folder.mkdir()
-    files = [folder / "code.py", folder / "table.csv", tmp_path / "constraints.txt"]
+    files = [folder / "code.py", folder / "table.csv", folder / "look.mplstyle", tmp_path / "constraints.txt"]
     for file in files:
         file.write_text("1")
     keys = [library_key(tmp_path)]
@@ -103,5 +103,6 @@ def test_the_key_depends_on_code_data_and_versions(tmp_path):
     (folder / "code.py").rename(folder / "renamed.py")
     keys.append(library_key(tmp_path))
     assert len(set(keys)) == len(keys)
-    (folder / "notes.txt").write_text("not read by any page")
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "renamed.cpython-311.pyc").write_text("made by running the code")
     assert library_key(tmp_path) == keys[-1]

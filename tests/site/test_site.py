@@ -60,6 +60,10 @@ def test_every_image_says_what_is_seen(site):
     assert_none(check_site.images_without_alt_text(site))
 
 
+def test_every_promised_figure_is_shown(site):
+    assert_none(check_site.missing_figures(site, ROOT))
+
+
 def test_nothing_is_asked_of_another_host(site):
     assert_none(check_site.foreign_resources(site))
 
