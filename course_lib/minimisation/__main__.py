@@ -25,7 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status: 0, 1 for what cannot be minimised or proved, 2 for bad usage."""
     parser = argparse.ArgumentParser(prog="python -m course_lib.minimisation", description=__doc__.split("\n")[0])
     parser.add_argument("program", metavar="FILE:FUNCTION", help="a Python file and a function in it")
-    parser.add_argument("--domain", metavar="NAME=DOMAIN", action="append", default=[], help="salary=0..100000, or x=bool")
+    parser.add_argument(
+        "--domain", metavar="NAME=DOMAIN", action="append", default=[], help="salary=0..100000, or x=bool"
+    )
     parser.add_argument("--write", metavar="FOLDER", type=Path, help="write minimise_NAME.py for each input")
     parser.add_argument("--method", choices=METHODS, default="auto")
     parser.add_argument("--timeout", type=float, default=60, help="seconds to find the classes, and to verify (60)")
@@ -50,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{place}: {type(error).__name__}: {error.reason}", file=sys.stderr)
         return 1
     except (OSError, ValueError) as error:
-        print(f"{file}: {error}", file=sys.stderr)
+        print(f"{file}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
         return 1
     return 0 if proved else 1
 

@@ -26,7 +26,7 @@ class Behaviour:
     >>> from course_lib.minimisation.program import program
     >>> half = Behaviour(program("def half(n):\\n    assert n >= 0\\n    return n // 2", {"n": range(-5, 6)}))
     >>> half((5,)), half((-1,))
-    (2, illegal)
+    (2, ILLEGAL)
     """
 
     def __init__(self, program: Program) -> None:

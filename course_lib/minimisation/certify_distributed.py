@@ -8,8 +8,9 @@ import z3
 
 from course_lib.minimisation.behaviour import Behaviour
 from course_lib.minimisation.certificate import Certificate, Claim
-from course_lib.minimisation.characterisation import Characterisation, characterise, differs
+from course_lib.minimisation.characterisation import characterise, differs
 from course_lib.minimisation.concrete_leg import Runs, compare
+from course_lib.minimisation.copies import Gamma
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.emitted import Module, read_module
 from course_lib.minimisation.errors import Undecided
@@ -33,7 +34,7 @@ def certificate(program: Program, minimiser: DistributedMinimiser, deadline: Dea
     except Undecided as error:
         runs, open_reason = Runs(0, False), error.reason
     try:
-        gamma: Characterisation | None = characterise(program, timeout=_left(deadline))
+        gamma: Gamma | None = Gamma.of(characterise(program, timeout=deadline.left()))
     except Undecided as error:
         gamma, open_reason = None, error.reason
     correct = _correct(program, modules, gamma, runs, open_reason, deadline)
@@ -42,15 +43,10 @@ def certificate(program: Program, minimiser: DistributedMinimiser, deadline: Dea
     return Certificate(correct, idempotent, best, runs.n_runs, deadline.seconds)
 
 
-def _left(deadline: Deadline) -> float | None:
-    """Seconds that are left; never 0, which a deadline would refuse."""
-    return None if deadline.timeout is None else max(0.001, deadline.timeout - deadline.seconds)
-
-
 def _correct(
     program: Program,
     modules: dict[str, Module],
-    gamma: Characterisation | None,
+    gamma: Gamma | None,
     runs: Runs,
     open_reason: str,
     deadline: Deadline,
@@ -79,7 +75,7 @@ def _correct(
 
 
 def _counterexample(
-    program: Program, modules: dict[str, Module], gamma: Characterisation, deadline: Deadline
+    program: Program, modules: dict[str, Module], gamma: Gamma, deadline: Deadline
 ) -> dict[str, Any] | None:
     """An input with p(m(v)) ≠ p(v), or None: there is none.
 
@@ -92,21 +88,18 @@ def _counterexample(
 
 
 def _find(
-    program: Program, modules: dict[str, Module], names: list[str], gamma: Characterisation, deadline: Deadline
+    program: Program, modules: dict[str, Module], names: list[str], gamma: Gamma, deadline: Deadline
 ) -> dict[str, Any] | None:
     """An input whose output changes, or that leaves its domain, when the named inputs are minimised."""
-    raw, minimised = gamma.renamed("'"), gamma.renamed("''")
+    raw = gamma.at("'")
     solver = z3.SimpleSolver()
-    pairs, outside = [], []
-    for name, x in raw.variables.items():
-        if name not in names:
-            pairs.append((minimised.variables[name], x))
-            continue
-        domain, y = program.domains[name], z3.Int(f"minimised {name}")
+    inputs, outside = dict(raw.variables), []
+    for name in names:
+        domain, x, y = program.domains[name], raw.variables[name], z3.Int(f"minimised {name}")
         solver.add(y == modules[name].term(z3.If(x, 1, 0) if domain.is_bool else x))
-        pairs.append((minimised.variables[name], y != 0 if domain.is_bool else y))
+        inputs[name] = y != 0 if domain.is_bool else y
         outside.append(z3.Not(z3.And(domain.first <= y, y <= domain.last)))
-    solver.add(raw.domain, z3.Or(z3.substitute(differs(raw, minimised), *pairs), *outside))
+    solver.add(raw.domain, z3.Or(differs(raw, gamma.at("''", inputs)), *outside))
     if not deadline.is_satisfiable(solver, f"does minimising {', '.join(names)} change an output"):
         return None
     return {name: concrete(x, solver.model()) for name, x in raw.variables.items()}
@@ -147,7 +140,7 @@ def _best(
     program: Program,
     modules: dict[str, Module],
     witnesses: dict[str, tuple],
-    gamma: Characterisation | None,
+    gamma: Gamma | None,
     correct: Claim,
     idempotent: Claim,
     deadline: Deadline,

@@ -11,6 +11,7 @@ from course_lib.minimisation.behaviour import Behaviour, all_inputs
 from course_lib.minimisation.certificate import Certificate, Claim
 from course_lib.minimisation.characterisation import characterise
 from course_lib.minimisation.concrete_leg import ALL, SEEDED
+from course_lib.minimisation.copies import Gamma
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.errors import Undecided
 from course_lib.minimisation.minimiser import Minimiser
@@ -76,11 +77,10 @@ def _seeded(program: Program, seed: int = 0):
 
 def _uncovered(program: Program, outputs: dict, deadline: Deadline) -> tuple | None:
     """A legal input of Γ whose output is no representative's, or None: there is none."""
-    left = None if deadline.timeout is None else max(0.001, deadline.timeout - deadline.seconds)
-    gamma = characterise(program, timeout=left)
+    gamma = Gamma.of(characterise(program, timeout=deadline.left()))
     solver = z3.SimpleSolver()
-    solver.add(gamma.domain, gamma.precondition, gamma.covered)
-    solver.add([z3.Not(same(gamma.result, output)) for output in outputs])
+    solver.add(gamma.whole.domain, gamma.whole.precondition, gamma.whole.covered)
+    solver.add([z3.Not(same(gamma.whole.result, output)) for output in outputs])
     if not deadline.is_satisfiable(solver, "is there an output without a representative"):
         return None
     return tuple(concrete(variable, solver.model()) for variable in gamma.variables.values())

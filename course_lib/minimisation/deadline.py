@@ -44,6 +44,10 @@ class Deadline:
         """Seconds since the start."""
         return time.monotonic() - self._start
 
+    def left(self) -> float | None:
+        """What is left in seconds, for another deadline: above 0, or None."""
+        return None if self.timeout is None else max(0.001, self.timeout - self.seconds)
+
     def check(self, question: str) -> None:
         """Raise Undecided, naming the question, if the time is up: for loops that ask no solver."""
         if self.timeout is not None and self.seconds > self.timeout:

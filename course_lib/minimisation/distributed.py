@@ -6,8 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
-from course_lib.minimisation.characterisation import Characterisation, characterise
+from course_lib.minimisation.characterisation import characterise
 from course_lib.minimisation.classes import LARGEST, Partition
+from course_lib.minimisation.copies import Gamma
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.errors import Undecided
 from course_lib.minimisation.exhaustive import Table
@@ -69,7 +70,7 @@ def best_distributed(
         method = "exhaustive" if program.size <= SMALL else "witness"
         # What is refused of a large domain is refused of a small one, too.
         with suppress(Undecided):
-            _ = search.characterisation
+            _ = search.gamma
     find = {"witness": search.witness, "figure7": search.figure7, "exhaustive": search.exhaustive}[method]
     found: dict[str, LocalMinimiser] = {}
     reasons: dict[str, str] = {}
@@ -95,31 +96,29 @@ class _Search:
     reading: str
 
     @cached_property
-    def characterisation(self) -> Characterisation:
-        self.deadline.check("the symbolic execution")
-        left = None if self.deadline.timeout is None else self.deadline.timeout - self.deadline.seconds
-        return characterise(self.program, timeout=left)
+    def gamma(self) -> Gamma:
+        return Gamma.of(characterise(self.program, timeout=self.deadline.left()))
 
     @cached_property
     def table(self) -> Table:
         return Table(self.program, self.deadline)
 
     def witness(self, name: str) -> LocalMinimiser:
-        partition, witnesses = classes_by_witnesses(self.characterisation, name, self.deadline)
+        partition, witnesses = classes_by_witnesses(self.gamma, name, self.deadline)
         return self._local(name, partition, witnesses)
 
     def exhaustive(self, name: str) -> LocalMinimiser:
         # Running every input shows the classes, but not whether an invariant says enough.
         if self.program.has_assumptions:
-            _ = self.characterisation
+            _ = self.gamma
         return self._local(name, *self.table.classes(name))
 
     def figure7(self, name: str) -> LocalMinimiser:
-        partition = classes_by_figure7(self.characterisation, name, self.deadline, self.reading)
+        partition = classes_by_figure7(self.gamma, name, self.deadline, self.reading)
         if self.reading != "repaired":
             return self._local(name, partition, [], is_best=False)
         try:
-            witnesses = separating_witnesses(self.characterisation, name, partition.representatives, [], self.deadline)
+            witnesses = separating_witnesses(self.gamma, name, partition.representatives, [], self.deadline)
         except (Undecided, Inseparable):
             return self._local(name, partition, [], is_best=False)
         return self._local(name, partition, witnesses)

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 
 import z3
 
-from course_lib.minimisation.characterisation import Characterisation, agrees, differs
+from course_lib.minimisation.characterisation import agrees, differs
 from course_lib.minimisation.classes import Partition
+from course_lib.minimisation.copies import Gamma
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.errors import Undecided
 from course_lib.minimisation.piecewise import UNKNOWN, Evaluator, Piece, TooManyPieces, identity, pointwise
@@ -24,9 +25,7 @@ READINGS = ("repaired", "existential")
 LISTED = 20_000  # values looked at one by one where a class has no piecewise form
 
 
-def classes_by_figure7(
-    characterisation: Characterisation, name: str, deadline: Deadline, reading: str = "repaired"
-) -> Partition:
+def classes_by_figure7(gamma: Gamma, name: str, deadline: Deadline, reading: str = "repaired") -> Partition:
     """The classes of one input by Fig. 7.
 
     Parameters
@@ -38,37 +37,34 @@ def classes_by_figure7(
     Undecided
         if Z3 cannot eliminate the quantifiers, or the time is up.
     """
-    variable = characterisation.variables[name]
-    domain = characterisation.program.domains[name]
+    variable = gamma.variables[name]
+    domain = gamma.program.domains[name]
     solver = z3.SimpleSolver()
     solver.add(domain.constraint(variable))
     formulas: list[z3.BoolRef] = []
     while deadline.is_satisfiable(solver, f"{name}: is there a value in no class yet"):
         value = solver.model().eval(variable, model_completion=True)
-        formula = class_of(characterisation, name, value, deadline, reading)
+        formula = class_of(gamma, name, value, deadline, reading)
         formulas.append(formula)
         solver.add(z3.Not(formula))
-    return _partition(characterisation, name, formulas, deadline)
+    return _partition(gamma, name, formulas, deadline)
 
 
-def class_of(
-    characterisation: Characterisation, name: str, value: z3.ExprRef, deadline: Deadline, reading: str = "repaired"
-) -> z3.BoolRef:
+def class_of(gamma: Gamma, name: str, value: z3.ExprRef, deadline: Deadline, reading: str = "repaired") -> z3.BoolRef:
     """The class of one value, as a quantifier-free formula over the input's variable."""
-    first, second = characterisation.renamed("'"), characterisation.renamed("''")
-    variable = characterisation.variables[name]
-    pairs = [(first.variables[name], variable), (second.variables[name], value)]
-    pairs += [(second.variables[n], first.variables[n]) for n in first.variables if n != name]
-    relation = differs(first, second) if reading == "repaired" else agrees(first, second)
-    relation = z3.simplify(z3.substitute(relation, *pairs))
+    variable = gamma.variables[name]
+    first = gamma.at("'", {name: variable})
+    others = {n: unknown for n, unknown in first.variables.items() if n != name}
+    second = gamma.at("''", {**others, name: value})
+    relation = z3.simplify(differs(first, second) if reading == "repaired" else agrees(first, second))
     # Loop variables are quantified with the other inputs, each copy's apart.
-    bound = [first.variables[n] for n in first.variables if n != name] + [*first.auxiliary, *second.auxiliary]
+    bound = [*others.values(), *first.auxiliary, *second.auxiliary]
     projected = _project(bound, relation, variable, deadline, f"{name}: the class of {value}")
     formula = z3.Not(projected) if reading == "repaired" else projected
     if not z3.is_true(z3.simplify(z3.substitute(formula, (variable, value)))):
         raise Undecided(f"{name}: quantifier elimination lost {value} from its own class")
     if reading == "repaired":
-        _certify(formula, relation, characterisation, name, value, deadline)
+        _certify(formula, relation, gamma, name, value, deadline)
     return formula
 
 
@@ -113,24 +109,24 @@ def _free_constants(formula: z3.ExprRef) -> set[str]:
     return found
 
 
-def _certify(formula, relation, characterisation, name, value, deadline) -> None:
+def _certify(
+    formula: z3.BoolRef, relation: z3.BoolRef, gamma: Gamma, name: str, value: z3.ExprRef, deadline: Deadline
+) -> None:
     """The class holds no value that the program tells apart from ``value``: checked on the original relation.
 
     That it misses none is checked at the end, on the representatives.
     """
     solver = z3.SimpleSolver()
-    domain = characterisation.program.domains[name]
-    solver.add(formula, relation, domain.constraint(characterisation.variables[name]))
+    domain = gamma.program.domains[name]
+    solver.add(formula, relation, domain.constraint(gamma.variables[name]))
     if deadline.is_satisfiable(solver, f"{name}: does the class of {value} hold too much"):
         raise Undecided(f"{name}: quantifier elimination gave a class of {value} that is too large")
 
 
-def _partition(
-    characterisation: Characterisation, name: str, formulas: list[z3.BoolRef], deadline: Deadline
-) -> Partition:
+def _partition(gamma: Gamma, name: str, formulas: list[z3.BoolRef], deadline: Deadline) -> Partition:
     """The runs of the classes; a value belongs to the first formula that holds."""
-    domain = characterisation.program.domains[name]
-    variable = characterisation.variables[name]
+    domain = gamma.program.domains[name]
+    variable = gamma.variables[name]
     first, last = domain.first, domain.last
     known = [Piece(0, 0, (False,)), Piece(1, 1, (True,))] if domain.is_bool else identity(first, last)
     evaluate = Evaluator({variable.decl().name(): known}, first, last, deadline)

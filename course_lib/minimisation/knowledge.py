@@ -10,6 +10,7 @@ import z3
 
 from course_lib.minimisation.behaviour import Behaviour, all_inputs
 from course_lib.minimisation.characterisation import agrees, characterise, differs
+from course_lib.minimisation.copies import Gamma
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.errors import MinimisationError, SpecificationError, Undecided
 from course_lib.minimisation.program import Program, program
@@ -82,7 +83,7 @@ def knowledge(f: Callable | str | Program, u: Any, domains: Mapping[str, Any] | 
         return {v[0] for v in alike} if len(names) == 1 else set(alike)
     if len(names) > 1:
         raise SpecificationError(f"{p.size:,} inputs are too many to list; narrow the domains of {p.name}")
-    partition = cut_by(characterise(p), names[0], [{}], Deadline())
+    partition = cut_by(Gamma.of(characterise(p)), names[0], [{}], Deadline())
     return partition.classes[partition.label(int(values[0]))]
 
 
@@ -158,17 +159,14 @@ def _pair_by_running(p: Program, q: Program, deadline: Deadline) -> tuple[dict, 
 
 def _pair_by_proof(p: Program, q: Program, deadline: Deadline) -> tuple[dict, dict] | None:
     """Two inputs with one output of q and two of p, or None: Z3 has proved that there are none."""
-    left = None if deadline.timeout is None else deadline.timeout
-    gamma_p, gamma_q = characterise(p, timeout=left), characterise(q, timeout=left)
-    copies = [gamma_p.renamed("'p"), gamma_p.renamed("''p"), gamma_q.renamed("'q"), gamma_q.renamed("''q")]
+    of_p, of_q = (Gamma.of(characterise(program, timeout=deadline.left())) for program in (p, q))
+    first, second = of_p.at("'"), of_p.at("''")
     solver = z3.SimpleSolver()
-    solver.add(differs(copies[0], copies[1]), agrees(copies[2], copies[3]))
-    for of_p, of_q in (copies[::2], copies[1::2]):
-        solver.add([of_p.variables[name] == of_q.variables[name] for name in p.domains])
+    solver.add(differs(first, second), agrees(of_q.at("'q", first.variables), of_q.at("''q", second.variables)))
     if not deadline.is_satisfiable(solver, f"does {p.name} tell apart what {q.name} does not"):
         return None
     model = solver.model()
-    pair = tuple({name: concrete(x, model) for name, x in copy.variables.items()} for copy in copies[:2])
+    pair = tuple({name: concrete(x, model) for name, x in copy.variables.items()} for copy in (first, second))
     if p.run(**pair[0]) == p.run(**pair[1]) or q.run(**pair[0]) != q.run(**pair[1]):
         raise MinimisationError(f"the proof and the programs disagree at {pair}")
     return pair

@@ -36,7 +36,7 @@ class LocalMinimiser:
 
     Examples
     --------
-    >>> from course_lib.minimisation.program import program
+    >>> from course_lib.minimisation import best_distributed, program
     >>> dm = best_distributed(program("def old(age): return age >= 65", {"age": range(0, 121)}))
     >>> dm["age"].classes, dm["age"].representatives, dm["age"](80)
     ([[(0, 64)], [(65, 120)]], [0, 65], 65)
@@ -92,7 +92,7 @@ class DistributedMinimiser:
 
     Examples
     --------
-    >>> from course_lib.minimisation.program import program
+    >>> from course_lib.minimisation import best_distributed, program
     >>> dm = best_distributed(program("def f(a, b): return a or b", {"a": bool, "b": bool}))
     >>> dm.status, dm["a"].classes
     ('best', [[(False, False)], [(True, True)]])
@@ -191,7 +191,7 @@ class Minimiser:
 
     Examples
     --------
-    >>> from course_lib.minimisation.program import program
+    >>> from course_lib.minimisation import best_monolithic, program
     >>> m = best_monolithic(program("def f(a, b): return a or b", {"a": bool, "b": bool}))
     >>> m.n_classes, m.representatives, m((True, False)), m({"a": True, "b": True})
     (2, [(False, False), (False, True)], (False, True), {'a': False, 'b': True})

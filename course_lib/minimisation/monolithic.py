@@ -10,7 +10,8 @@ import z3
 
 from course_lib.minimisation import exhaustive
 from course_lib.minimisation.behaviour import Behaviour, all_inputs
-from course_lib.minimisation.characterisation import Characterisation, characterise
+from course_lib.minimisation.characterisation import characterise
+from course_lib.minimisation.copies import Gamma
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.distributed import SMALL, best_distributed
 from course_lib.minimisation.errors import EmptyDomain, Undecided
@@ -100,11 +101,10 @@ def _by_running(
 
 def _by_outputs(program: Program, deadline: Deadline) -> Minimiser:
     """Ask Z3 for an input with an output not seen yet, then for the smallest such input, until there is none."""
-    left = None if deadline.timeout is None else deadline.timeout - deadline.seconds
-    gamma = characterise(program, timeout=left)
+    gamma = Gamma.of(characterise(program, timeout=deadline.left()))
     run = Behaviour(program)
     new = z3.SimpleSolver()
-    new.add(gamma.domain, gamma.precondition, gamma.covered)
+    new.add(gamma.whole.domain, gamma.whole.precondition, gamma.whole.covered)
     first: dict = {}
     while deadline.is_satisfiable(new, "is there a further output"):
         values = _values(gamma, new.model())
@@ -112,19 +112,19 @@ def _by_outputs(program: Program, deadline: Deadline) -> Minimiser:
         if output in first or output == ILLEGAL:
             raise Disagreement(f"Γ has another output at {values} than the program, which gives {output!r}")
         first[output] = _smallest(gamma, output, deadline)
-        new.add(z3.Not(same(gamma.result, output)))
+        new.add(z3.Not(same(gamma.whole.result, output)))
     in_order = dict(sorted(first.items(), key=lambda item: item[1]))
     return _minimiser(program, "outputs", in_order, None, deadline)
 
 
-def _values(gamma: Characterisation, model: z3.ModelRef) -> tuple:
+def _values(gamma: Gamma, model: z3.ModelRef) -> tuple:
     return tuple(concrete(variable, model) for variable in gamma.variables.values())
 
 
-def _smallest(gamma: Characterisation, output: object, deadline: Deadline) -> tuple:
+def _smallest(gamma: Gamma, output: object, deadline: Deadline) -> tuple:
     """The lexicographically smallest input with this output: input by input, by bisection."""
     solver = z3.SimpleSolver()
-    solver.add(gamma.domain, gamma.precondition, gamma.covered, same(gamma.result, output))
+    solver.add(gamma.whole.domain, gamma.whole.precondition, gamma.whole.covered, same(gamma.whole.result, output))
     question = f"the smallest input with output {output!r}"
     if not deadline.is_satisfiable(solver, question):
         raise Disagreement(f"no input of Γ gives {output!r}, but the program does")

@@ -13,7 +13,8 @@ from typing import Any
 import z3
 
 from course_lib.minimisation.behaviour import Behaviour
-from course_lib.minimisation.characterisation import Characterisation, differs
+from course_lib.minimisation.characterisation import differs
+from course_lib.minimisation.copies import Gamma
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.errors import MinimisationError
 from course_lib.minimisation.signatures import Witness
@@ -44,7 +45,7 @@ def groups(run: Behaviour, name: str, values: Sequence, witnesses: Sequence[Witn
 
 
 def separating_witnesses(
-    characterisation: Characterisation,
+    gamma: Gamma,
     name: str,
     values: Sequence,
     witnesses: Sequence[Witness],
@@ -59,12 +60,12 @@ def separating_witnesses(
     Undecided
         if Z3 gives up or the time is up.
     """
-    run = Behaviour(characterisation.program)
+    run = Behaviour(gamma.program)
     found = list(witnesses)
     together = [group for group in groups(run, name, values, found, deadline) if len(group) > 1]
     while together:
         first, second = together[0][:2]
-        witness = separating_witness(characterisation, name, first, second, deadline)
+        witness = separating_witness(gamma, name, first, second, deadline)
         if witness is None:
             raise Inseparable(name, first, second)
         if len(groups(run, name, [first, second], [witness], deadline)) == 1:
@@ -75,20 +76,12 @@ def separating_witnesses(
     return found
 
 
-def separating_witness(
-    characterisation: Characterisation, name: str, first: Any, second: Any, deadline: Deadline
-) -> Witness | None:
+def separating_witness(gamma: Gamma, name: str, first: Any, second: Any, deadline: Deadline) -> Witness | None:
     """Values of the other inputs at which the program tells the two apart, or None: there are none."""
-    one, other = characterisation.renamed("'"), characterisation.renamed("''")
-    shared = [(other.variables[n], one.variables[n]) for n in one.variables if n != name]
-    fixed = [(one.variables[name], _constant(first)), (other.variables[name], _constant(second))]
+    one = gamma.at("'", {name: first})
+    others = {n: variable for n, variable in one.variables.items() if n != name}
     solver = z3.SimpleSolver()
-    solver.add(z3.simplify(z3.substitute(differs(one, other), *shared, *fixed)))
+    solver.add(z3.simplify(differs(one, gamma.at("''", {**others, name: second}))))
     if not deadline.is_satisfiable(solver, f"{name}: is {first!r} told apart from {second!r}"):
         return None
-    model = solver.model()
-    return {n: concrete(one.variables[n], model) for n in one.variables if n != name}
-
-
-def _constant(value: int | bool) -> z3.ExprRef:
-    return z3.BoolVal(value) if isinstance(value, bool) else z3.IntVal(value)
+    return {n: concrete(variable, solver.model()) for n, variable in others.items()}

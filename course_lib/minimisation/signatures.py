@@ -8,8 +8,8 @@ from typing import Any
 import z3
 
 from course_lib.minimisation.behaviour import Behaviour
-from course_lib.minimisation.characterisation import Characterisation
 from course_lib.minimisation.classes import LARGEST, Partition, partition_of_function
+from course_lib.minimisation.copies import Gamma
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.errors import Undecided
 from course_lib.minimisation.piecewise import (
@@ -29,9 +29,7 @@ RUNS = 200_000  # walks of the program to cut one input; calls of a real functio
 Witness = dict[str, Any]
 
 
-def cut_by(
-    characterisation: Characterisation, name: str, witnesses: Sequence[Witness], deadline: Deadline
-) -> Partition:
+def cut_by(gamma: Gamma, name: str, witnesses: Sequence[Witness], deadline: Deadline) -> Partition:
     """The classes of input ``name`` under the witnesses: x ~ x' iff p(x, w) = p(x', w) for each w.
 
     Where the outputs are piecewise linear in x, and their conditions too, the cuts are computed for the
@@ -46,16 +44,16 @@ def cut_by(
     Undecided
         if too many values would have to be listed or run, or the time is up.
     """
-    domain = characterisation.program.domains[name]
+    domain = gamma.program.domains[name]
     question = f"the classes of {name}"
     if not witnesses:
         return Partition.of_runs([(domain.first, domain.last, ())], domain.is_bool)
     try:
-        outputs = [_output(characterisation, name, witness, deadline) for witness in witnesses]
+        outputs = [_output(gamma, name, witness, deadline) for witness in witnesses]
         joined = outputs[0] if len(outputs) == 1 else pointwise(_join, *outputs)
     except TooManyPieces:
         joined = [Piece(domain.first, domain.last, (UNKNOWN,))]
-    joined = _run_where_unknown(joined, characterisation, name, witnesses, deadline, question)
+    joined = _run_where_unknown(joined, gamma, name, witnesses, deadline, question)
     return partition_of_function(joined, question, deadline, domain.is_bool, LARGEST)
 
 
@@ -63,12 +61,12 @@ def _join(*entries: tuple | None) -> tuple | None:
     return UNKNOWN if UNKNOWN in entries else tuple(part for entry in entries for part in (*entry, "|"))
 
 
-def _output(characterisation: Characterisation, name: str, witness: Witness, deadline: Deadline) -> Function:
+def _output(gamma: Gamma, name: str, witness: Witness, deadline: Deadline) -> Function:
     """p(x, w) as a function of x; an entry is the result as parts, each a text or a pair for a*x + b."""
-    domain = characterisation.program.domains[name]
+    domain = gamma.program.domains[name]
     first, last = domain.first, domain.last
     known = {}
-    for other, variable in characterisation.variables.items():
+    for other, variable in gamma.variables.items():
         symbol = variable.decl().name()
         if other != name:
             known[symbol] = constant(witness[other], first, last)
@@ -77,9 +75,9 @@ def _output(characterisation: Characterisation, name: str, witness: Witness, dea
         else:
             known[symbol] = identity(first, last)
     evaluate = Evaluator(known, first, last, deadline)
-    legal = evaluate(characterisation.precondition)
+    legal = evaluate(gamma.whole.precondition)
     options = [pointwise(lambda holds: ABSENT if holds else UNKNOWN if holds is UNKNOWN else ("illegal",), legal)]
-    for conditions, parts in _alternatives(characterisation.result):
+    for conditions, parts in _alternatives(gamma.whole.result):
         guards = [evaluate(as_formula(condition)) for condition in conditions]
         texts = [part if isinstance(part, str) else None for part in parts]
         numbers = [evaluate(part) for part in parts if not isinstance(part, str)]
@@ -151,7 +149,7 @@ def _merged(options: list[Function]) -> Function:
 
 def _run_where_unknown(
     function: Function,
-    characterisation: Characterisation,
+    gamma: Gamma,
     name: str,
     witnesses: Sequence[Witness],
     deadline: Deadline,
@@ -161,7 +159,7 @@ def _run_where_unknown(
     n_values = sum(piece.last - piece.first + 1 for piece in function if UNKNOWN in piece.entries)
     if not n_values:
         return function
-    program = characterisation.program
+    program = gamma.program
     run = Behaviour(program)
     if n_values * len(witnesses) > (10 * RUNS if run.is_fast else RUNS):
         raise Undecided(f"{question}: not linear in {name}, and too many values to run one by one ({n_values:,})")

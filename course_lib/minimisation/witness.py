@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import z3
 
-from course_lib.minimisation.characterisation import Characterisation, agrees, differs
+from course_lib.minimisation.characterisation import agrees, differs
 from course_lib.minimisation.classes import Partition
+from course_lib.minimisation.copies import Gamma
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.signatures import Witness, cut_by
 from course_lib.minimisation.values import concrete
 
 
-def classes_by_witnesses(
-    characterisation: Characterisation, name: str, deadline: Deadline
-) -> tuple[Partition, list[Witness]]:
+def classes_by_witnesses(gamma: Gamma, name: str, deadline: Deadline) -> tuple[Partition, list[Witness]]:
     """The best classes of one input, with the witnesses that prove each two of them distinct.
 
     Raises
@@ -27,38 +26,25 @@ def classes_by_witnesses(
     Undecided
         if Z3 gives up, the time is up, or the classes are too many to list.
     """
-    witnesses = complete_witnesses(characterisation, name, deadline)
-    return cut_by(characterisation, name, witnesses, deadline), witnesses
+    witnesses = complete_witnesses(gamma, name, deadline)
+    return cut_by(gamma, name, witnesses, deadline), witnesses
 
 
-def complete_witnesses(characterisation: Characterisation, name: str, deadline: Deadline) -> list[Witness]:
+def complete_witnesses(gamma: Gamma, name: str, deadline: Deadline) -> list[Witness]:
     """Witnesses until no two values of the input that they leave together can be told apart."""
-    first, second = characterisation.renamed("'"), characterisation.renamed("''")
+    first = gamma.at("'")
+    others = {n: variable for n, variable in first.variables.items() if n != name}
+    second = gamma.at("''", others)  # the same other inputs for both values: one set of unknowns
     x, y = first.variables[name], second.variables[name]
-    others = [other for other in first.variables if other != name]
     solver = z3.SimpleSolver()
-    # The same other inputs for both values: one set of unknowns.
-    solver.add(z3.substitute(differs(first, second), *((second.variables[o], first.variables[o]) for o in others)))
+    solver.add(differs(first, second))
     witnesses: list[Witness] = []
     question = f"{name}: is there a further pair of values that some other inputs tell apart"
     while deadline.is_satisfiable(solver, question):
         model = solver.model()
-        witness = {other: concrete(first.variables[other], model) for other in others}
+        witness = {other: concrete(variable, model) for other, variable in others.items()}
         witnesses.append(witness)
-        solver.add(agreement(characterisation, name, witness, x, y, str(len(witnesses))))
+        n = len(witnesses)
+        same = agrees(gamma.at(f"'{n}", {**witness, name: x}), gamma.at(f"''{n}", {**witness, name: y}))
+        solver.add(z3.simplify(same))
     return witnesses
-
-
-def agreement(
-    characterisation: Characterisation, name: str, witness: Witness, x: z3.ExprRef, y: z3.ExprRef, suffix: str
-) -> z3.BoolRef:
-    """That p(x, w) = p(y, w), with loop variables of its own."""
-    copies = [(characterisation.renamed(f"'{suffix}"), x), (characterisation.renamed(f"''{suffix}"), y)]
-    pairs = [(copy.variables[name], value) for copy, value in copies]
-    for copy, _ in copies:
-        pairs += [(copy.variables[other], _constant(value)) for other, value in witness.items()]
-    return z3.simplify(z3.substitute(agrees(copies[0][0], copies[1][0]), *pairs))
-
-
-def _constant(value: int | bool) -> z3.ExprRef:
-    return z3.BoolVal(value) if isinstance(value, bool) else z3.IntVal(value)
