@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 
@@ -17,7 +17,9 @@ __all__ = [
     "PALETTE",
     "plot_counts",
     "plot_curve",
+    "plot_grouped_bars",
     "plot_image_grid",
+    "plot_lattice",
     "plot_record_table",
     "use_course_style",
 ]
@@ -40,6 +42,8 @@ _CELLS = {
     "not certain": ("#ffffff", PALETTE["ink"], "////", "normal"),
     "wrong": ("#8c3b00", "#ffffff", None, "bold"),
 }
+
+_HATCHES = ("", "///", "...", "xx")  # of series side by side, told apart without colour
 
 
 def use_course_style() -> None:
@@ -274,6 +278,148 @@ def plot_curve(
         if ax.get_legend_handles_labels()[0]:
             ax.legend()
     return ax
+
+
+def plot_grouped_bars(
+    groups: Sequence,
+    series: dict[str, Sequence[float]],
+    decimals: int = 2,
+    title: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Groups of bars side by side, each with its value written above it.
+
+    Parameters
+    ----------
+    groups : (n,) what is measured, from left to right.
+    series : name in the legend -> (n,) values from 0, one a group. At most four series.
+    decimals : digits after the point of the values.
+    title, xlabel, ylabel : words around the figure.
+    ax : where to draw; a new figure if None.
+
+    Returns
+    -------
+    The axes. They hold one container of bars a series, and one text a bar, series by series.
+
+    Raises
+    ------
+    ValueError
+        if there is nothing to draw, a length differs, there are more than four series, or a value is
+        negative or not finite.
+
+    Examples
+    --------
+    >>> ax = plot_grouped_bars(["OR", "XOR"], {"before": [2, 2], "after": [0.811, 1]})
+    >>> [text.get_text() for text in ax.texts]
+    ['2.00', '2.00', '0.81', '1.00']
+    >>> plt.close(ax.figure)
+    """
+    rows = {name: np.asarray(values, dtype=float) for name, values in series.items()}
+    if not len(groups) or not 0 < len(rows) <= len(_HATCHES):
+        raise ValueError(f"{len(rows)} series of {len(groups)} groups: 1 to {len(_HATCHES)} series are drawn")
+    for name, values in rows.items():
+        if values.shape != (len(groups),):
+            raise ValueError(f"{name} has shape {values.shape}; one value for each of {len(groups)} groups is needed")
+        if not np.isfinite(values).all() or (values < 0).any():
+            raise ValueError(f"{name}: values are numbers from 0 up, got {values.tolist()}")
+    width = 0.84 / len(rows)
+    with _course_style():
+        ax = ax or plt.subplots(figsize=(max(6.4, 0.42 * len(groups) * len(rows) + 1.2), 3.8))[1]
+        for place, (name, values) in enumerate(rows.items()):
+            centres = np.arange(len(groups)) + (place - (len(rows) - 1) / 2) * width
+            colour = list(PALETTE.values())[place]
+            bars = ax.bar(centres, values, width=0.92 * width, label=name, color=colour, edgecolor="white",
+                          linewidth=0, hatch=_HATCHES[place])
+            for bar, value in zip(bars, values, strict=True):
+                ax.annotate(f"{value:.{decimals}f}", (bar.get_x() + bar.get_width() / 2, value), xytext=(0, 2),
+                            textcoords="offset points", ha="center", va="bottom", fontsize=8)
+        ax.set_ylim(0, max(1e-9, *(values.max() for values in rows.values())) * 1.12)
+        ax.set_xticks(range(len(groups)), [str(group) for group in groups])
+        _words(ax, title, xlabel, ylabel)
+        if len(rows) > 1:
+            ax.legend()
+    return ax
+
+
+def plot_lattice(
+    names: Sequence[str],
+    pairs: Iterable[tuple[str, str]],
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """A partial order as a diagram: what lies lower is joined by lines to what lies above it.
+
+    Lines that follow from others are left out, as Hasse did. Names that lie below each other share a box.
+
+    Parameters
+    ----------
+    names : what is ordered; all different.
+    pairs : (lower, upper) names, every pair of the order; a name below itself may be left out.
+    title : words above the diagram.
+    ax : where to draw; a new figure if None.
+
+    Returns
+    -------
+    The axes. They hold one text a box, from the lowest rank to the highest, and one line a join.
+
+    Raises
+    ------
+    ValueError
+        if there is nothing to draw, a name stands twice or is unknown, or the pairs are not transitive.
+
+    Examples
+    --------
+    >>> ax = plot_lattice(["1", "2", "3", "6"], [(a, b) for a in "1236" for b in "1236" if int(b) % int(a) == 0])
+    >>> [text.get_text() for text in ax.texts], len(ax.lines)
+    (['1', '2', '3', '6'], 4)
+    >>> plt.close(ax.figure)
+    """
+    ranks, joins = _hasse(list(names), set(pairs))
+    places = {box: ((i + 1) / (len(rank) + 1), level) for level, rank in enumerate(ranks) for i, box in enumerate(rank)}
+    with _course_style():
+        if ax is None:
+            widest = max(sum(len(box) for box in rank) + 6 * len(rank) for rank in ranks)
+            ax = plt.subplots(figsize=(max(3.6, 0.11 * widest), 0.9 * len(ranks) + 0.4))[1]
+        for lower, upper in joins:
+            ends = zip(places[lower], places[upper], strict=True)
+            ax.plot(*ends, color=PALETTE["grey"], linestyle="-", marker="", linewidth=1.5, zorder=1)
+        for box, (x, level) in places.items():
+            ax.text(x, level, box, ha="center", va="center", color=PALETTE["ink"], zorder=2,
+                    bbox={"boxstyle": "round,pad=0.45", "facecolor": "#cfe3f2", "edgecolor": PALETTE["blue"]})
+        ax.set(xlim=(0, 1), ylim=(-0.5, len(ranks) - 0.5))
+        ax.set_axis_off()
+        if title:
+            ax.set_title(title)
+    return ax
+
+
+def _hasse(names: list[str], pairs: set[tuple[str, str]]) -> tuple[list[list[str]], list[tuple[str, str]]]:
+    """The boxes of a partial order rank by rank, and the joins between them that follow from no others."""
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"an order has names, each once; got {names}")
+    unknown = sorted({name for pair in pairs for name in pair} - set(names))
+    if unknown:
+        raise ValueError(f"pairs name {unknown}, which are not among {names}")
+    order = pairs | {(name, name) for name in names}
+    for a, b in sorted(order):
+        if missing := [c for c in names if (b, c) in order and (a, c) not in order]:
+            raise ValueError(f"not transitive: {a} is below {b} and {b} below {missing[0]}, yet {a} is not")
+    alike = {a: tuple(b for b in names if (a, b) in order and (b, a) in order) for a in names}
+    below = {group: {alike[a] for a, b in order if b == group[0]} - {group} for group in alike.values()}
+    rank: dict[tuple, int] = {}
+    for group in sorted(below, key=lambda group: len(below[group])):
+        rank[group] = 1 + max((rank[lower] for lower in below[group]), default=-1)
+    words = {group: " ≡ ".join(group) for group in below}
+    ranks = [[words[group] for group in below if rank[group] == level] for level in range(max(rank.values()) + 1)]
+    joins = [
+        (words[lower], words[upper])
+        for upper in below
+        for lower in below[upper]
+        if not any(lower in below[middle] for middle in below[upper])
+    ]
+    return ranks, sorted(joins)
 
 
 def plot_image_grid(

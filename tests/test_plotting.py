@@ -18,7 +18,9 @@ from course_lib.plotting import (
     PALETTE,
     plot_counts,
     plot_curve,
+    plot_grouped_bars,
     plot_image_grid,
+    plot_lattice,
     plot_record_table,
     use_course_style,
 )
@@ -258,6 +260,83 @@ def test_a_grid_takes_colour():
 def test_pictures_that_cannot_be_shown_are_refused(images, titles, message):
     with pytest.raises(ValueError, match=message):
         plot_image_grid(images, titles)
+
+
+# Groups of bars --------------------------------------------------------------------------------
+
+
+def test_bars_stand_side_by_side_with_their_values():
+    ax = plot_grouped_bars(["OR", "add"], {"before": [2, 9.91], "after": [0.811, 5.666]}, title="Bits")
+    assert words(ax) == ["2.00", "9.91", "0.81", "5.67"]
+    before, after = ax.containers
+    assert [bar.get_height() for bar in before] == [2, 9.91]
+    assert all(a.get_x() + a.get_width() <= b.get_x() for a, b in zip(before, after, strict=True))
+    assert legend(ax) == ["before", "after"]
+    assert after[0].get_hatch() != before[0].get_hatch()
+
+
+def test_one_series_needs_no_legend_and_zero_is_drawn():
+    ax = plot_grouped_bars(["a", "b"], {"only": [0, 0]}, decimals=0)
+    assert ax.get_legend() is None and words(ax) == ["0", "0"]
+
+
+@pytest.mark.parametrize(
+    "groups, series, message",
+    [
+        ([], {"a": []}, "0 groups"),
+        (["x"], {}, "0 series"),
+        (["x"], dict.fromkeys("abcde", [1]), "5 series"),
+        (["x", "y"], {"a": [1]}, r"shape \(1,\)"),
+        (["x"], {"a": [-1]}, "from 0 up"),
+        (["x"], {"a": [float("nan")]}, "from 0 up"),
+    ],
+)
+def test_bars_that_cannot_be_drawn_are_refused(groups, series, message):
+    with pytest.raises(ValueError, match=message):
+        plot_grouped_bars(groups, series)
+
+
+# Orders ----------------------------------------------------------------------------------------
+
+
+def divides(numbers):
+    return [(str(a), str(b)) for a in numbers for b in numbers if b % a == 0]
+
+
+def test_an_order_is_drawn_without_the_lines_that_follow_from_others():
+    numbers = [1, 2, 3, 4, 12]
+    ax = plot_lattice([str(n) for n in numbers], divides(numbers))
+    place = {text.get_text(): text.get_position() for text in ax.texts}
+    joined = {tuple(sorted(tuple(map(float, end)) for end in line.get_xydata())) for line in ax.lines}
+    expected = [("1", "2"), ("1", "3"), ("2", "4"), ("3", "12"), ("4", "12")]
+    assert joined == {tuple(sorted((place[a], place[b]))) for a, b in expected}
+    assert [place[name][1] for name in ("1", "2", "3", "4", "12")] == [0, 1, 1, 2, 3]
+
+
+def test_equivalent_names_share_a_box():
+    ax = plot_lattice(["f", "g", "h"], [("f", "g"), ("g", "f"), ("f", "h"), ("g", "h")])
+    assert words(ax) == ["f ≡ g", "h"] and len(ax.lines) == 1
+
+
+def test_names_without_an_order_stand_side_by_side():
+    ax = plot_lattice(["f", "g"], [], title="Incomparable")
+    assert len(ax.lines) == 0
+    (x, level), (y, other) = (text.get_position() for text in ax.texts)
+    assert level == other and x != y
+
+
+@pytest.mark.parametrize(
+    "names, pairs, message",
+    [
+        ([], [], "each once"),
+        (["f", "f"], [], "each once"),
+        (["f"], [("f", "g")], "g"),
+        (["a", "b", "c"], [("a", "b"), ("b", "c")], "not transitive"),
+    ],
+)
+def test_what_is_no_order_is_refused(names, pairs, message):
+    with pytest.raises(ValueError, match=message):
+        plot_lattice(names, pairs)
 
 
 # Style -----------------------------------------------------------------------------------------
