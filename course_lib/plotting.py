@@ -10,11 +10,13 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 __all__ = [
     "PALETTE",
+    "plot_classes",
     "plot_counts",
     "plot_curve",
     "plot_grouped_bars",
@@ -44,6 +46,10 @@ _CELLS = {
 }
 
 _HATCHES = ("", "///", "...", "xx")  # of series side by side, told apart without colour
+
+
+# Fills for the outputs of a map of classes; black words are legible on each.
+_SHADES = ["#ffffff", "#cfe3f2", "#f7d9bf", "#c4e6d8", "#e3d5f3", "#d0d0d0"]
 
 
 def use_course_style() -> None:
@@ -127,6 +133,77 @@ def plot_record_table(
         if shown:
             handles = [_legend_patch(state, (labels or {}).get(state, state)) for state in shown]
             ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.02), ncols=len(handles))
+    return ax
+
+
+def plot_classes(
+    outputs,
+    classes=None,
+    row_labels: Sequence | None = None,
+    column_labels: Sequence | None = None,
+    title: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """The outputs of a program with two inputs as a map, with lines where the classes of its inputs end.
+
+    Parameters
+    ----------
+    outputs : (n_rows, n_columns) texts or numbers; each distinct one has a shade.
+    classes : (n_rows, n_columns) anything that can be compared; a heavy line stands between neighbours
+        in different classes. Without it, the outputs themselves.
+    row_labels, column_labels : the values of the two inputs.
+    title, xlabel, ylabel : words around the map.
+    ax : where to draw; a new figure if None.
+
+    Returns
+    -------
+    The axes. They hold one rectangle a cell, row by row; one text a cell where it fits; and one collection
+    of lines, with a segment for each side of a cell at which a class ends.
+
+    Raises
+    ------
+    ValueError
+        if the outputs are no table, or classes or labels do not match it.
+
+    Examples
+    --------
+    >>> ax = plot_classes([["no", "yes"], ["yes", "yes"]], row_labels=["F", "T"], column_labels=["F", "T"])
+    >>> [text.get_text() for text in ax.texts], len(ax.collections[0].get_segments())
+    (['no', 'yes', 'yes', 'yes'], 2)
+    >>> plt.close(ax.figure)
+    """
+    rows = [list(row) for row in outputs]
+    if not rows or not rows[0] or len({len(row) for row in rows}) > 1:
+        raise ValueError("outputs must be a table: rows of one length, at least one value in each")
+    height, width = len(rows), len(rows[0])
+    labelled = rows if classes is None else [list(row) for row in classes]
+    if [len(row) for row in labelled] != [width] * height:
+        raise ValueError(f"classes must have {height} rows of {width}, like the outputs")
+    for what, labels, n in (("row", row_labels, height), ("column", column_labels, width)):
+        if labels is not None and len(labels) != n:
+            raise ValueError(f"{len(labels)} {what} labels for {n} {what}s")
+    distinct = list(dict.fromkeys(value for row in rows for value in row))
+    shades = {value: _shade(place, len(distinct)) for place, value in enumerate(distinct)}
+    longest = max(len(str(value)) for value in distinct)
+    words_fit = height * width <= 200
+    with _course_style():
+        if ax is None:
+            cell = max(0.3, 0.085 * longest + 0.15) if words_fit else 0.16
+            _, ax = plt.subplots(figsize=(1.2 + cell * width, 1.1 + (0.36 if words_fit else 0.16) * height))
+        for r, row in enumerate(rows):
+            for c, value in enumerate(row):
+                ax.add_patch(Rectangle((c, r), 1, 1, facecolor=shades[value], edgecolor="#c9c9c9", linewidth=0.6))
+                if words_fit:
+                    ax.text(c + 0.5, r + 0.5, str(value), ha="center", va="center", fontsize=9)
+        _table_axes(ax, range(height) if row_labels is None else list(row_labels),
+                    range(width) if column_labels is None else list(column_labels), title)
+        ax.add_collection(LineCollection(_borders(labelled), colors=PALETTE["ink"], linewidths=2.6, capstyle="round"))
+        ax.add_patch(Rectangle((0, 0), width, height, fill=False, edgecolor=PALETTE["ink"], linewidth=2.6,
+                               clip_on=False))
+        ax.xaxis.set_label_position("top")
+        _words(ax, "", xlabel, ylabel)
     return ax
 
 
@@ -554,6 +631,21 @@ def _table_axes(ax: Axes, index: list, columns: list, title: str) -> None:
         spine.set_visible(False)
     if title:
         ax.set_title(title, pad=10)
+
+
+def _shade(place: int, n: int):
+    """The fill of output number `place` of n: light enough for black words."""
+    return _SHADES[place] if n <= len(_SHADES) else mpl.colormaps["Blues"](0.05 + 0.45 * place / (n - 1))
+
+
+def _borders(classes: list[list]) -> list:
+    """Sides between neighbouring cells in different classes, as pairs of (x, y)."""
+    height, width = len(classes), len(classes[0])
+    upright = [((c, r), (c, r + 1)) for r in range(height) for c in range(1, width)
+               if classes[r][c] != classes[r][c - 1]]
+    level = [((c, r), (c + 1, r)) for r in range(1, height) for c in range(width)
+             if classes[r][c] != classes[r - 1][c]]
+    return upright + level
 
 
 def _legend_patch(state: str, words: str) -> Patch:

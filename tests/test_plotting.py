@@ -16,6 +16,7 @@ from matplotlib.patches import Rectangle
 from course_lib import plotting
 from course_lib.plotting import (
     PALETTE,
+    plot_classes,
     plot_counts,
     plot_curve,
     plot_grouped_bars,
@@ -374,6 +375,54 @@ def test_every_colour_stands_out_on_white():
 def test_words_in_cells_can_be_read():
     for state, (fill, ink, _, _) in plotting._CELLS.items():
         assert contrast(fill, ink) >= 4.5, state
+
+
+# Maps of classes ----------------------------------------------------------------------------
+
+
+def segments(ax):
+    return sorted(tuple(map(tuple, segment.tolist())) for segment in ax.collections[0].get_segments())
+
+
+def test_a_map_shows_each_output_and_a_line_where_it_changes():
+    ax = plot_classes([["no", "yes"], ["yes", "yes"]], row_labels=["F", "T"], column_labels=["F", "T"], title="OR")
+    assert words(ax) == ["no", "yes", "yes", "yes"]
+    fills = [to_rgb(cell.get_facecolor()) for cell in cells(ax)[:4]]
+    assert fills[0] != fills[1] == fills[2] == fills[3]
+    assert segments(ax) == [((0, 1), (1, 1)), ((1, 0), (1, 1))]
+    assert ax.get_title(loc="left") == "OR"
+
+
+def test_classes_that_are_finer_than_the_outputs_have_lines_of_their_own():
+    outputs = [[0, 0], [0, 1]]
+    assert len(segments(plot_classes(outputs, [[0, 1], [2, 3]]))) == 4
+    assert segments(plot_classes(outputs, [["a", "b"], ["a", "b"]])) == [((1, 0), (1, 1)), ((1, 1), (1, 2))]
+    assert segments(plot_classes([[7]])) == []
+
+
+def test_a_large_map_has_shades_and_no_words():
+    ax = plot_classes([[x + y for x in range(31)] for y in range(31)])
+    assert words(ax) == [] and len(cells(ax)) == 31 * 31 + 1
+    assert all(contrast(cell.get_facecolor()[:3], PALETTE["ink"]) >= 4.5 for cell in cells(ax)[:-1])
+
+
+def test_words_on_the_shades_of_a_map_can_be_read():
+    assert min(contrast(shade, PALETTE["ink"]) for shade in plotting._SHADES) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words_of_error"),
+    [
+        (([],), "outputs must be a table"),
+        (([[1, 2], [3]],), "rows of one length"),
+        (([[1, 2]], [[1], [2]]), "classes must have 1 rows of 2"),
+        (([[1, 2]], None, ["a", "b"]), "2 row labels for 1 rows"),
+        (([[1, 2]], None, None, ["a"]), "1 column labels for 2 columns"),
+    ],
+)
+def test_a_map_refuses_what_is_no_table(arguments, words_of_error):
+    with pytest.raises(ValueError, match=words_of_error):
+        plot_classes(*arguments)
 
 
 # How colours look to those who lack one kind of cone: Machado, Oliveira and Fernandes (2009), severity 1.
