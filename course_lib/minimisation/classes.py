@@ -64,6 +64,25 @@ class Partition:
         """From one key for each value of a domain, in ascending order."""
         return cls.of_runs(((int(v), int(v), key) for v, key in zip(values, keys, strict=True)), is_bool)
 
+    def refined(self, other: Partition) -> Partition:
+        """The classes of values that are together in both partitions.
+
+        Examples
+        --------
+        >>> tens, odd = Partition.of_runs([(0, 9, 0), (10, 12, 1)]), Partition.of_runs([(0, 10, 0), (11, 12, 1)])
+        >>> tens.refined(odd).classes
+        [[(0, 9)], [(10, 10)], [(11, 12)]]
+        """
+        if len(self.runs) == 1:
+            return other
+        common, mine, theirs = [], 0, 0
+        while mine < len(self.runs):
+            a, b = self.runs[mine], other.runs[theirs]
+            last = min(a.last, b.last)
+            common.append((max(a.first, b.first), last, (a.label, b.label)))
+            mine, theirs = mine + (a.last == last), theirs + (b.last == last)
+        return Partition.of_runs(common, self.is_bool)
+
     @cached_property
     def representatives(self) -> list:
         """The smallest value of each class, by class number."""

@@ -11,7 +11,7 @@ from course_lib.minimisation.behaviour import Behaviour, all_inputs
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.emitted import Module
 from course_lib.minimisation.program import Program
-from course_lib.minimisation.signatures import Witness
+from course_lib.minimisation.unresolved import Witness
 
 ALL = 100_000  # inputs up to which all are run
 SEEDED = 1000

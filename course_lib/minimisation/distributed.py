@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
+from course_lib.minimisation.behaviour import Behaviour
 from course_lib.minimisation.characterisation import characterise
 from course_lib.minimisation.classes import LARGEST, Partition
 from course_lib.minimisation.copies import Gamma
@@ -19,7 +20,7 @@ from course_lib.minimisation.separation import Inseparable, separating_witnesses
 from course_lib.minimisation.witness import classes_by_witnesses
 
 METHODS = ("auto", "witness", "figure7", "exhaustive")
-SMALL = 20_000  # inputs up to which running them all is as quick as asking the solver
+WALKED, CALLED = 20_000, 100_000  # inputs up to which running them all is as quick as asking the solver
 
 
 def best_distributed(
@@ -67,7 +68,7 @@ def best_distributed(
     deadline = Deadline(timeout)
     search = _Search(program, deadline, reading)
     if method == "auto":
-        method = "exhaustive" if program.size <= SMALL else "witness"
+        method = "exhaustive" if is_small(program) else "witness"
         # What is refused of a large domain is refused of a small one, too.
         with suppress(Undecided):
             _ = search.gamma
@@ -80,6 +81,11 @@ def best_distributed(
         except Undecided as error:
             reasons[name] = error.reason
     return _result(program, method, found, reasons, deadline, fallback, reading)
+
+
+def is_small(program: Program) -> bool:
+    """Whether running all inputs is as quick as asking the solver."""
+    return program.size <= (CALLED if Behaviour(program).is_fast else WALKED)
 
 
 def _require(value: object, choices: tuple, what: str) -> None:

@@ -13,7 +13,7 @@ from course_lib.minimisation.behaviour import Behaviour, all_inputs
 from course_lib.minimisation.characterisation import characterise
 from course_lib.minimisation.copies import Gamma
 from course_lib.minimisation.deadline import Deadline
-from course_lib.minimisation.distributed import SMALL, best_distributed
+from course_lib.minimisation.distributed import best_distributed, is_small
 from course_lib.minimisation.errors import EmptyDomain, Undecided
 from course_lib.minimisation.minimiser import DistributedMinimiser, Minimiser
 from course_lib.minimisation.program import Program
@@ -55,7 +55,7 @@ def best_monolithic(program: Program, method: str = "auto", timeout: float | Non
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}; choose one of {', '.join(map(repr, METHODS))}")
     deadline = Deadline(timeout)
-    if method == "auto" and program.size <= SMALL:
+    if method == "auto" and is_small(program):
         method = "exhaustive"
     try:
         if method == "exhaustive":

@@ -17,7 +17,7 @@ from course_lib.minimisation.characterisation import differs
 from course_lib.minimisation.copies import Gamma
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.errors import MinimisationError
-from course_lib.minimisation.signatures import Witness
+from course_lib.minimisation.unresolved import Witness
 from course_lib.minimisation.values import concrete
 
 

@@ -7,11 +7,9 @@ from typing import Any
 
 import z3
 
-from course_lib.minimisation.behaviour import Behaviour
 from course_lib.minimisation.classes import LARGEST, Partition, partition_of_function
 from course_lib.minimisation.copies import Gamma
 from course_lib.minimisation.deadline import Deadline
-from course_lib.minimisation.errors import Undecided
 from course_lib.minimisation.piecewise import (
     UNKNOWN,
     Evaluator,
@@ -22,18 +20,17 @@ from course_lib.minimisation.piecewise import (
     identity,
     pointwise,
 )
-from course_lib.minimisation.values import ILLEGAL, Choice, as_formula, as_int, is_number
+from course_lib.minimisation.unresolved import Witness, filled, join
+from course_lib.minimisation.values import Choice, as_formula, as_int, is_number
 
 ABSENT = "absent"  # at this value another alternative decides
-RUNS = 200_000  # walks of the program to cut one input; calls of a real function cost a tenth
-Witness = dict[str, Any]
 
 
 def cut_by(gamma: Gamma, name: str, witnesses: Sequence[Witness], deadline: Deadline) -> Partition:
     """The classes of input ``name`` under the witnesses: x ~ x' iff p(x, w) = p(x', w) for each w.
 
     Where the outputs are piecewise linear in x, and their conditions too, the cuts are computed for the
-    whole domain at once; elsewhere the program is run on each value.
+    whole domain at once; elsewhere the program is run on each value, or Z3 is asked for each cut.
 
     Parameters
     ----------
@@ -50,15 +47,11 @@ def cut_by(gamma: Gamma, name: str, witnesses: Sequence[Witness], deadline: Dead
         return Partition.of_runs([(domain.first, domain.last, ())], domain.is_bool)
     try:
         outputs = [_output(gamma, name, witness, deadline) for witness in witnesses]
-        joined = outputs[0] if len(outputs) == 1 else pointwise(_join, *outputs)
+        joined = outputs[0] if len(outputs) == 1 else pointwise(join, *outputs)
     except TooManyPieces:
         joined = [Piece(domain.first, domain.last, (UNKNOWN,))]
-    joined = _run_where_unknown(joined, gamma, name, witnesses, deadline, question)
+    joined = filled(joined, gamma, name, witnesses, deadline)
     return partition_of_function(joined, question, deadline, domain.is_bool, LARGEST)
-
-
-def _join(*entries: tuple | None) -> tuple | None:
-    return UNKNOWN if UNKNOWN in entries else tuple(part for entry in entries for part in (*entry, "|"))
 
 
 def _output(gamma: Gamma, name: str, witness: Witness, deadline: Deadline) -> Function:
@@ -104,21 +97,6 @@ def _alternatives(value: Any) -> Iterator[tuple[list, list]]:
         yield [], [repr(value)]
 
 
-def encoded(result: Any) -> tuple:
-    """A concrete result as parts, equal to another's iff Python calls the results equal.
-
-    Examples
-    --------
-    >>> encoded(True) == encoded(1), encoded((0, None))
-    (True, ('2-tuple', (0, 0), 'None'))
-    """
-    if result is ILLEGAL:
-        return ("illegal",)
-    if isinstance(result, tuple):
-        return (f"{len(result)}-tuple", *(part for element in result for part in encoded(element)))
-    return ((0, int(result)),) if isinstance(result, int) else (repr(result),)
-
-
 def _option(guards: list[Function], texts: list[str | None], numbers: list[Function]) -> Function:
     n_guards = len(guards)
 
@@ -145,37 +123,3 @@ def _merged(options: list[Function]) -> Function:
         pairs = zip(options[::2], options[1::2], strict=False)
         options = [pointwise(present, a, b) for a, b in pairs] + options[len(options) // 2 * 2 :]
     return pointwise(lambda entry: UNKNOWN if entry == ABSENT else entry, options[0])
-
-
-def _run_where_unknown(
-    function: Function,
-    gamma: Gamma,
-    name: str,
-    witnesses: Sequence[Witness],
-    deadline: Deadline,
-    question: str,
-) -> Function:
-    """The same function with the program run on each value whose entry is unknown."""
-    n_values = sum(piece.last - piece.first + 1 for piece in function if UNKNOWN in piece.entries)
-    if not n_values:
-        return function
-    program = gamma.program
-    run = Behaviour(program)
-    if n_values * len(witnesses) > (10 * RUNS if run.is_fast else RUNS):
-        raise Undecided(f"{question}: not linear in {name}, and too many values to run one by one ({n_values:,})")
-    domain = program.domains[name]
-
-    def signature(x: int) -> tuple:
-        deadline.check(question)
-        value = bool(x) if domain.is_bool else x
-        results = (run(tuple(value if n == name else w[n] for n in program.domains)) for w in witnesses)
-        entries = [encoded(result) for result in results]
-        return entries[0] if len(entries) == 1 else _join(*entries)
-
-    result = []
-    for piece in function:
-        if UNKNOWN not in piece.entries:
-            result.append(piece)
-        else:
-            result += [Piece(x, x, (signature(x),)) for x in range(piece.first, piece.last + 1)]
-    return result

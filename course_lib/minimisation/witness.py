@@ -8,14 +8,19 @@ minimiser is best. No quantifier is eliminated: Z3 proves unsatisfiability, or g
 
 from __future__ import annotations
 
+from itertools import islice
+
 import z3
 
 from course_lib.minimisation.characterisation import agrees, differs
 from course_lib.minimisation.classes import Partition
 from course_lib.minimisation.copies import Gamma
 from course_lib.minimisation.deadline import Deadline
-from course_lib.minimisation.signatures import Witness, cut_by
+from course_lib.minimisation.signatures import cut_by
+from course_lib.minimisation.unresolved import Witness
 from course_lib.minimisation.values import concrete
+
+WRITTEN_OUT = 2000  # runs that are written out for the solver; beyond, Γ at the witnesses is shorter
 
 
 def classes_by_witnesses(gamma: Gamma, name: str, deadline: Deadline) -> tuple[Partition, list[Witness]]:
@@ -26,25 +31,41 @@ def classes_by_witnesses(gamma: Gamma, name: str, deadline: Deadline) -> tuple[P
     Undecided
         if Z3 gives up, the time is up, or the classes are too many to list.
     """
-    witnesses = complete_witnesses(gamma, name, deadline)
-    return cut_by(gamma, name, witnesses, deadline), witnesses
-
-
-def complete_witnesses(gamma: Gamma, name: str, deadline: Deadline) -> list[Witness]:
-    """Witnesses until no two values of the input that they leave together can be told apart."""
     first = gamma.at("'")
     others = {n: variable for n, variable in first.variables.items() if n != name}
     second = gamma.at("''", others)  # the same other inputs for both values: one set of unknowns
-    x, y = first.variables[name], second.variables[name]
+    pair = first.variables[name], second.variables[name]
     solver = z3.SimpleSolver()
     solver.add(differs(first, second))
-    witnesses: list[Witness] = []
+    classes, witnesses = cut_by(gamma, name, [], deadline), []
     question = f"{name}: is there a further pair of values that some other inputs tell apart"
-    while deadline.is_satisfiable(solver, question):
-        model = solver.model()
-        witness = {other: concrete(variable, model) for other, variable in others.items()}
-        witnesses.append(witness)
-        n = len(witnesses)
-        same = agrees(gamma.at(f"'{n}", {**witness, name: x}), gamma.at(f"''{n}", {**witness, name: y}))
-        solver.add(z3.simplify(same))
-    return witnesses
+    while max(classes.sizes) > 1:
+        solver.push()
+        solver.add(_together(gamma, name, classes, witnesses, *pair))
+        if not deadline.is_satisfiable(solver, question):
+            break
+        witnesses.append({other: concrete(variable, solver.model()) for other, variable in others.items()})
+        solver.pop()
+        classes = classes.refined(cut_by(gamma, name, witnesses[-1:], deadline))
+    return classes, witnesses
+
+
+def _together(
+    gamma: Gamma, name: str, classes: Partition, witnesses: list[Witness], x: z3.ExprRef, y: z3.ExprRef
+) -> z3.BoolRef:
+    """That no witness so far tells x from y: they are in one class."""
+    shared = {label for label, size in enumerate(classes.sizes) if size > 1}
+    runs = list(islice((run for run in classes.runs if run.label in shared), WRITTEN_OUT + 1))
+    if len(runs) > WRITTEN_OUT:
+        return z3.And([_agreement(gamma, name, w, i, x, y) for i, w in enumerate(witnesses)])
+    inside: dict[int, tuple[list, list]] = {label: ([], []) for label in sorted(shared)}
+    numbers = [z3.If(v, 1, 0) if z3.is_bool(v) else v for v in (x, y)]
+    for first, last, label in runs:
+        for tests, v in zip(inside[label], numbers, strict=True):
+            tests.append(z3.And(first <= v, v <= last) if first < last else v == first)
+    return z3.Or([z3.And(z3.Or(of_x), z3.Or(of_y)) for of_x, of_y in inside.values()])
+
+
+def _agreement(gamma: Gamma, name: str, witness: Witness, i: int, x: z3.ExprRef, y: z3.ExprRef) -> z3.BoolRef:
+    """That p(x, w) = p(y, w)."""
+    return z3.simplify(agrees(gamma.at(f"'{i}", {**witness, name: x}), gamma.at(f"''{i}", {**witness, name: y})))
