@@ -454,7 +454,7 @@ def plot_lattice(
     >>> plt.close(ax.figure)
     """
     ranks, joins = _hasse(list(names), set(pairs))
-    places = {box: ((i + 1) / (len(rank) + 1), level) for level, rank in enumerate(ranks) for i, box in enumerate(rank)}
+    places = _placed(ranks, joins)
     with _course_style():
         if ax is None:
             widest = max(sum(len(box) for box in rank) + 6 * len(rank) for rank in ranks)
@@ -470,6 +470,26 @@ def plot_lattice(
         if title:
             ax.set_title(title)
     return ax
+
+
+def _placed(ranks: list[list[str]], joins: list[tuple[str, str]]) -> dict[str, tuple[float, int]]:
+    """Where the boxes stand: above the middle of what they are joined to, and apart from each other."""
+    gap = 1 / (max(map(len, ranks)) + 1)
+    places: dict[str, tuple[float, int]] = {}
+    for level, rank in enumerate(ranks):
+        wanted = {}
+        for i, box in enumerate(rank):
+            below = [places[lower][0] for lower, upper in joins if upper == box]
+            # A rank above a single box spreads out.
+            alone = not below or (len(rank) > 1 and len(set(below)) == 1 and len(ranks[level - 1]) == 1)
+            wanted[box] = (i + 1) / (len(rank) + 1) if alone else sum(below) / len(below)
+        x = -1.0
+        for box in sorted(rank, key=wanted.get):
+            x = max(x + gap, wanted[box])
+            places[box] = (x, level)
+        over = max(0.0, x - (1 - gap / 2))
+        places |= {box: (places[box][0] - over, level) for box in rank}
+    return places
 
 
 def _hasse(names: list[str], pairs: set[tuple[str, str]]) -> tuple[list[list[str]], list[tuple[str, str]]]:

@@ -16,7 +16,7 @@ from course_lib.minimisation.parsed import invariant
 
 def benefit_level(salary):
     """Whether a person of this salary gets benefits (the paper's running example)."""
-    if salary < 10_000:  # noqa: SIM108
+    if salary < 10_000:
         benefits = True
     else:
         benefits = False
@@ -25,7 +25,7 @@ def benefit_level(salary):
 
 def unneeded(x1, x2, x3):
     """Reads three inputs and needs one: the condition always holds, and x3 cancels."""
-    if x2 < x2 + 1:  # noqa: SIM108
+    if x2 < x2 + 1:
         y = x1 + x3 - x3
     else:
         y = x2
