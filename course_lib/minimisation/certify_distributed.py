@@ -11,7 +11,7 @@ from course_lib.minimisation.certificate import Certificate, Claim
 from course_lib.minimisation.characterisation import characterise, differs
 from course_lib.minimisation.concrete_leg import Runs, compare
 from course_lib.minimisation.copies import Gamma
-from course_lib.minimisation.deadline import Deadline
+from course_lib.minimisation.deadline import Deadline, quick_solver
 from course_lib.minimisation.emitted import Module, read_module
 from course_lib.minimisation.errors import Undecided
 from course_lib.minimisation.minimiser import DistributedMinimiser
@@ -92,7 +92,7 @@ def _find(
 ) -> dict[str, Any] | None:
     """An input whose output changes, or that leaves its domain, when the named inputs are minimised."""
     raw = gamma.at("'")
-    solver = z3.SimpleSolver()
+    solver = quick_solver()
     inputs, outside = dict(raw.variables), []
     for name in names:
         domain, x, y = program.domains[name], raw.variables[name], z3.Int(f"minimised {name}")
@@ -127,7 +127,7 @@ def _idempotent(
         for name, module in modules.items():
             domain = program.domains[name]
             x, y = z3.Ints("x minimised")
-            solver = z3.SimpleSolver()
+            solver = quick_solver()
             solver.add(domain.first <= x, x <= domain.last, y == module.term(x), module.term(y) != y)
             if deadline.is_satisfiable(solver, f"{name}: does minimising twice give something else"):
                 return Claim("refuted", {name: solver.model().eval(x, model_completion=True).as_long()})

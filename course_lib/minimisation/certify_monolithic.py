@@ -12,7 +12,7 @@ from course_lib.minimisation.certificate import Certificate, Claim
 from course_lib.minimisation.characterisation import characterise
 from course_lib.minimisation.concrete_leg import ALL, SEEDED
 from course_lib.minimisation.copies import Gamma
-from course_lib.minimisation.deadline import Deadline
+from course_lib.minimisation.deadline import Deadline, quick_solver
 from course_lib.minimisation.errors import Undecided
 from course_lib.minimisation.minimiser import Minimiser
 from course_lib.minimisation.program import Program
@@ -78,7 +78,7 @@ def _seeded(program: Program, seed: int = 0):
 def _uncovered(program: Program, outputs: dict, deadline: Deadline) -> tuple | None:
     """A legal input of Γ whose output is no representative's, or None: there is none."""
     gamma = Gamma.of(characterise(program, timeout=deadline.left()))
-    solver = z3.SimpleSolver()
+    solver = quick_solver()
     solver.add(gamma.whole.domain, gamma.whole.precondition, gamma.whole.covered)
     solver.add([z3.Not(same(gamma.whole.result, output)) for output in outputs])
     if not deadline.is_satisfiable(solver, "is there an output without a representative"):

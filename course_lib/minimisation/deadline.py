@@ -12,6 +12,21 @@ from course_lib.minimisation.errors import Undecided
 LONGEST = 2**32 - 2  # milliseconds; one more means no limit to Z3
 
 
+def quick_solver() -> z3.Solver:
+    """An empty solver for many small questions: no preprocessing, and no Gröbner bases.
+
+    Z3 cannot be interrupted while it computes a Gröbner basis, which may take a minute beyond any timeout.
+
+    Examples
+    --------
+    >>> quick_solver().check()
+    sat
+    """
+    solver = z3.SimpleSolver()
+    solver.set("arith.nl.grobner", False)
+    return solver
+
+
 class Deadline:
     """Counts seconds down over a sequence of solver calls and loops.
 

@@ -17,7 +17,7 @@ import z3
 from course_lib.minimisation.characterisation import agrees, differs
 from course_lib.minimisation.classes import Partition
 from course_lib.minimisation.copies import Gamma
-from course_lib.minimisation.deadline import Deadline
+from course_lib.minimisation.deadline import Deadline, quick_solver
 from course_lib.minimisation.errors import Undecided
 from course_lib.minimisation.piecewise import UNKNOWN, Evaluator, Piece, TooManyPieces, identity, pointwise
 
@@ -39,7 +39,7 @@ def classes_by_figure7(gamma: Gamma, name: str, deadline: Deadline, reading: str
     """
     variable = gamma.variables[name]
     domain = gamma.program.domains[name]
-    solver = z3.SimpleSolver()
+    solver = quick_solver()
     solver.add(domain.constraint(variable))
     formulas: list[z3.BoolRef] = []
     while deadline.is_satisfiable(solver, f"{name}: is there a value in no class yet"):
@@ -116,7 +116,7 @@ def _certify(
 
     That it misses none is checked at the end, on the representatives.
     """
-    solver = z3.SimpleSolver()
+    solver = quick_solver()
     domain = gamma.program.domains[name]
     solver.add(formula, relation, domain.constraint(gamma.variables[name]))
     if deadline.is_satisfiable(solver, f"{name}: does the class of {value} hold too much"):

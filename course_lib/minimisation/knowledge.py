@@ -6,12 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import z3
-
 from course_lib.minimisation.behaviour import Behaviour, all_inputs
 from course_lib.minimisation.characterisation import agrees, characterise, differs
 from course_lib.minimisation.copies import Gamma
-from course_lib.minimisation.deadline import Deadline
+from course_lib.minimisation.deadline import Deadline, quick_solver
 from course_lib.minimisation.errors import MinimisationError, SpecificationError, Undecided
 from course_lib.minimisation.program import Program, program
 from course_lib.minimisation.signatures import cut_by
@@ -161,7 +159,7 @@ def _pair_by_proof(p: Program, q: Program, deadline: Deadline) -> tuple[dict, di
     """Two inputs with one output of q and two of p, or None: Z3 has proved that there are none."""
     of_p, of_q = (Gamma.of(characterise(program, timeout=deadline.left())) for program in (p, q))
     first, second = of_p.at("'"), of_p.at("''")
-    solver = z3.SimpleSolver()
+    solver = quick_solver()
     solver.add(differs(first, second), agrees(of_q.at("'q", first.variables), of_q.at("''q", second.variables)))
     if not deadline.is_satisfiable(solver, f"does {p.name} tell apart what {q.name} does not"):
         return None

@@ -12,7 +12,7 @@ from course_lib.minimisation import exhaustive
 from course_lib.minimisation.behaviour import Behaviour, all_inputs
 from course_lib.minimisation.characterisation import characterise
 from course_lib.minimisation.copies import Gamma
-from course_lib.minimisation.deadline import Deadline
+from course_lib.minimisation.deadline import Deadline, quick_solver
 from course_lib.minimisation.distributed import best_distributed, is_small
 from course_lib.minimisation.errors import EmptyDomain, Undecided
 from course_lib.minimisation.minimiser import DistributedMinimiser, Minimiser
@@ -103,7 +103,7 @@ def _by_outputs(program: Program, deadline: Deadline) -> Minimiser:
     """Ask Z3 for an input with an output not seen yet, then for the smallest such input, until there is none."""
     gamma = Gamma.of(characterise(program, timeout=deadline.left()))
     run = Behaviour(program)
-    new = z3.SimpleSolver()
+    new = quick_solver()
     new.add(gamma.whole.domain, gamma.whole.precondition, gamma.whole.covered)
     first: dict = {}
     while deadline.is_satisfiable(new, "is there a further output"):
@@ -123,7 +123,7 @@ def _values(gamma: Gamma, model: z3.ModelRef) -> tuple:
 
 def _smallest(gamma: Gamma, output: object, deadline: Deadline) -> tuple:
     """The lexicographically smallest input with this output: input by input, by bisection."""
-    solver = z3.SimpleSolver()
+    solver = quick_solver()
     solver.add(gamma.whole.domain, gamma.whole.precondition, gamma.whole.covered, same(gamma.whole.result, output))
     question = f"the smallest input with output {output!r}"
     if not deadline.is_satisfiable(solver, question):

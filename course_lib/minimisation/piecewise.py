@@ -175,10 +175,11 @@ def divide(left: Function, right: Function, remainder: bool) -> Function:
         pairs = [pair if _divides(*pair) else None for pair in pairs]
         for pair in pairs:
             if pair is not None:  # on x = r + base*t the numerator grows by a*base a step
-                period = lcm(period, base * (pair[1][1] // gcd(int(pair[0][0] * base), pair[1][1])))
-        if abs(period) > LARGEST:
+                step, divisor = int(pair[0][0] * base), abs(int(pair[1][1]))
+                period = lcm(period, base * (divisor // gcd(step, divisor)))
+        if period > LARGEST:
             raise TooManyPieces
-        entries = (_quotient(pairs[r % base], r, remainder) for r in range(abs(period)))
+        entries = (_quotient(pairs[r % base], r, remainder) for r in range(period))
         result.append(Piece(first, last, tuple(entries)))
     return simplified(result)
 

@@ -15,7 +15,7 @@ import z3
 from course_lib.minimisation.behaviour import Behaviour
 from course_lib.minimisation.characterisation import differs
 from course_lib.minimisation.copies import Gamma
-from course_lib.minimisation.deadline import Deadline
+from course_lib.minimisation.deadline import Deadline, quick_solver
 from course_lib.minimisation.errors import MinimisationError
 from course_lib.minimisation.unresolved import Witness
 from course_lib.minimisation.values import concrete
@@ -80,7 +80,7 @@ def separating_witness(gamma: Gamma, name: str, first: Any, second: Any, deadlin
     """Values of the other inputs at which the program tells the two apart, or None: there are none."""
     one = gamma.at("'", {name: first})
     others = {n: variable for n, variable in one.variables.items() if n != name}
-    solver = z3.SimpleSolver()
+    solver = quick_solver()
     solver.add(z3.simplify(differs(one, gamma.at("''", {**others, name: second}))))
     if not deadline.is_satisfiable(solver, f"{name}: is {first!r} told apart from {second!r}"):
         return None

@@ -10,7 +10,7 @@ import z3
 from course_lib.minimisation.behaviour import Behaviour
 from course_lib.minimisation.characterisation import differs
 from course_lib.minimisation.copies import Gamma
-from course_lib.minimisation.deadline import Deadline
+from course_lib.minimisation.deadline import Deadline, quick_solver
 from course_lib.minimisation.errors import Undecided
 from course_lib.minimisation.piecewise import UNKNOWN, Function, Piece
 from course_lib.minimisation.values import ILLEGAL
@@ -83,7 +83,7 @@ class _Signatures:
         """Runs of one signature from left to right, the end of each by bisection with Z3."""
         x = z3.Int("x")
         for _ in range(CUTS):
-            solver = z3.SimpleSolver()
+            solver = quick_solver()
             changes = [self._differs(x, first, w, i) for i, w in enumerate(self.witnesses)]
             solver.add(first < x, x <= last, z3.simplify(z3.Or(changes)))
             end = self._smallest(solver, x, first, last)

@@ -15,7 +15,7 @@ import z3
 from course_lib.minimisation.characterisation import agrees, differs
 from course_lib.minimisation.classes import Partition
 from course_lib.minimisation.copies import Gamma
-from course_lib.minimisation.deadline import Deadline
+from course_lib.minimisation.deadline import Deadline, quick_solver
 from course_lib.minimisation.signatures import cut_by
 from course_lib.minimisation.unresolved import Witness
 from course_lib.minimisation.values import concrete
@@ -31,13 +31,16 @@ def classes_by_witnesses(gamma: Gamma, name: str, deadline: Deadline) -> tuple[P
     Undecided
         if Z3 gives up, the time is up, or the classes are too many to list.
     """
+    classes, witnesses = cut_by(gamma, name, [], deadline), []
+    if len(gamma.variables) == 1:  # there are no other inputs, so one empty witness is all there can be
+        classes = cut_by(gamma, name, [{}], deadline)
+        return classes, [{}] * (len(classes.representatives) > 1)
     first = gamma.at("'")
     others = {n: variable for n, variable in first.variables.items() if n != name}
     second = gamma.at("''", others)  # the same other inputs for both values: one set of unknowns
     pair = first.variables[name], second.variables[name]
-    solver = z3.SimpleSolver()
+    solver = quick_solver()
     solver.add(differs(first, second))
-    classes, witnesses = cut_by(gamma, name, [], deadline), []
     question = f"{name}: is there a further pair of values that some other inputs tell apart"
     while max(classes.sizes) > 1:
         solver.push()
