@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import z3
@@ -21,6 +22,8 @@ from course_lib.minimisation.errors import (
 from course_lib.minimisation.executor import Executor, Path
 from course_lib.minimisation.syntax import walk
 from course_lib.minimisation.values import (
+    UNBOUND,
+    UNKNOWN,
     Choice,
     Value,
     as_formula,
@@ -38,6 +41,9 @@ from course_lib.minimisation.values import (
 if TYPE_CHECKING:
     from course_lib.minimisation.program import Program
     from course_lib.minimisation.tree import Tree
+
+
+N_TRIED = 10  # random inputs on which loops with an invariant are run
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,6 +217,8 @@ def characterise(program: Program, timeout: float | None = None) -> Characterisa
         hold when its loop is reached, or is not preserved.
     WeakInvariant
         if the invariants leave the result open.
+    UnsupportedConstruct
+        for an operation on a string, None or a tuple that is modelled for numbers only.
     Undecided
         if the solver cannot settle one of these questions, or the time is up.
 
@@ -282,7 +290,10 @@ def _assumed_asserts(program: Program, executor: Executor, path: Path) -> z3.Boo
 
 
 def _require_an_end(gamma: Characterisation, executor: Executor) -> None:
-    """Refuse a loop that some input never leaves, as far as the solver can tell within a second."""
+    """Refuse a loop that some input never leaves, as far as that shows: it is undecidable.
+
+    An invariant says nothing of an end. The solver gets a second, and a few inputs are run.
+    """
     endless = z3.ForAll(list(gamma.auxiliary), z3.Not(gamma.covered))
     solver = z3.Solver()
     solver.set("timeout", min(1000, executor.deadline.milliseconds("do the loops end")))
@@ -292,6 +303,13 @@ def _require_an_end(gamma: Characterisation, executor: Executor) -> None:
         kind, line = next(iter(executor.auxiliary.values()))
         what = "the loop never ends" if kind is WeakInvariant else "no result meets the specification"
         raise SpecificationError(f"{what}, for {shown_inputs(inputs)}", line, inputs=inputs)
+    chance = Random(0)
+    domains = gamma.program.domains.values()
+    tried = [tuple(d.values()[0] for d in domains), tuple(d.values()[-1] for d in domains)]
+    tried += [tuple(chance.choice(d.values()) for d in domains) for _ in range(N_TRIED)]
+    for values in tried:
+        executor.deadline.check("do the loops end")
+        gamma.program.result(values)
 
 
 def _require_determined(gamma: Characterisation, executor: Executor) -> None:
@@ -350,6 +368,8 @@ def stored(leaf: Leaf) -> list[z3.BoolRef]:
 
 
 def _equations(name: str, value: Value) -> list[z3.BoolRef]:
+    if value is UNBOUND or value is UNKNOWN:
+        return []
     if isinstance(value, tuple):
         return [e for i, part in enumerate(value) for e in _equations(f"{name}[{i}]", part)]
     if isinstance(value, Choice):

@@ -228,8 +228,7 @@ class Executor(Expressions):
         return ([out] if out else []) + left(ended)
 
     def _unknown_for(self, name: str, boolean: bool, path: Path, line: int) -> Value:
-        cases = [case for _, case in choices(path.store.get(name, UNBOUND))]
-        if UNBOUND in cases or UNKNOWN in cases:
+        if any(case is UNBOUND or case is UNKNOWN for _, case in choices(path.store.get(name, UNBOUND))):
             return UNKNOWN
         self._number(path.store[name], path, "invariant", line)
         return self.unknown(name, boolean, WeakInvariant, line)

@@ -10,7 +10,7 @@ import z3
 from course_lib.minimisation.parsed import Function
 from course_lib.minimisation.values import UNBOUND, Condition, Value, both, either, merged, negation
 
-MOST_PATHS = 64  # more than these at one place are merged into one: twenty ifs in a row have a million
+MOST_PATHS = 80  # more than these at one place are merged into one: twenty ifs in a row have a million
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import Any
 import z3
 
 from course_lib.minimisation.deadline import Deadline
-from course_lib.minimisation.errors import MinimisationError, Undecided, WeakInvariant, shown_inputs
+from course_lib.minimisation.errors import MinimisationError, SpecificationError, Undecided, WeakInvariant, shown_inputs
 from course_lib.minimisation.paths import Path
 from course_lib.minimisation.values import Condition, concrete, negation
 
@@ -84,7 +84,7 @@ class Questions:
     def fault(self, error: MinimisationError, model: z3.ModelRef) -> MinimisationError:
         """The error with the model's input; a weak invariant is blamed if the program runs well on it."""
         inputs = {name: concrete(variable, model) for name, variable in self.variables.items()}
-        if not self.auxiliary or self.rerun is None:
+        if not (self.auxiliary and self.rerun and isinstance(error, SpecificationError)):
             return error.at(inputs)
         try:
             self.rerun(inputs)

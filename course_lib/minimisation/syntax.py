@@ -25,6 +25,8 @@ SPELLING = {
     ast.JoinedStr: "f-string", ast.ListComp: "comprehension", ast.SetComp: "comprehension",
     ast.DictComp: "comprehension", ast.GeneratorExp: "comprehension",
 }  # fmt: skip
+BINDING = (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await)  # these mean something wherever they stand
+NOT_RUN = ("annotation", "returns", "type_params", "type_comment", "msg")
 BUILTINS = ("abs", "min", "max", "range")
 
 
@@ -37,9 +39,9 @@ def refused(node: ast.AST, construct: str, why: str = "") -> UnsupportedConstruc
 
 
 def children(node: ast.AST) -> Iterator[ast.AST]:
-    """The parts of a node that run: all but annotations."""
+    """The parts of a node that run: all but annotations and the messages of asserts."""
     for name, value in ast.iter_fields(node):
-        if name not in ("annotation", "returns", "type_params", "type_comment"):
+        if name not in NOT_RUN:
             yield from (part for part in (value if isinstance(value, list) else [value]) if isinstance(part, ast.AST))
 
 
@@ -95,6 +97,9 @@ def _constructs(node: ast.AST) -> Iterator[tuple[str, str]]:
     for operator in _operators(node):
         if not isinstance(operator, OPERATORS):
             yield _spelled(operator), "use // for whole numbers" if isinstance(operator, ast.Div) else ""
+    for part in (getattr(node, name, None) for name in NOT_RUN):
+        if isinstance(part, ast.AST):
+            yield from ((_spelled(inner), "") for inner in ast.walk(part) if isinstance(inner, BINDING))
     if isinstance(node, ast.Constant) and not isinstance(node.value, int | str | None):
         yield "..." if node.value is ... else f"{type(node.value).__name__} constant", ""
     elif isinstance(node, ast.For):

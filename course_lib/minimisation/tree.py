@@ -14,7 +14,7 @@ from course_lib.minimisation.values import Choice, Value, as_formula
 if TYPE_CHECKING:
     from course_lib.minimisation.characterisation import Characterisation, Leaf
 
-MOST_PARTS = 120  # of one term; what is longer is cut
+MOST_PARTS, MOST_LEVELS = 120, 12  # of one term; what is longer or deeper is cut
 SYMBOLS = {
     z3.Z3_OP_AND: ("∧", 2), z3.Z3_OP_OR: ("∨", 1), z3.Z3_OP_IMPLIES: ("⇒", 0),
     z3.Z3_OP_EQ: ("=", 4), z3.Z3_OP_DISTINCT: ("≠", 4), z3.Z3_OP_LT: ("<", 4), z3.Z3_OP_LE: ("≤", 4),
@@ -33,12 +33,19 @@ def written(value: Value) -> str:
     >>> written(z3.And(s >= 0, z3.Not(z3.Or(s == 3, z3.Bool("b"))), s - (s + 1) != 2 * s))
     's ≥ 0 ∧ ¬(s = 3 ∨ b) ∧ s - (s + 1) ≠ 2·s'
     """
-    parts_left = [MOST_PARTS]
+    parts_left, level = MOST_PARTS, 0
 
     def term(value: Value, outer: int) -> str:
-        parts_left[0] -= 1
-        if parts_left[0] < 0:
+        nonlocal parts_left, level
+        parts_left -= 1
+        if parts_left < 0 or level > MOST_LEVELS:
             return "…"
+        level += 1
+        text = inner_term(value, outer)
+        level -= 1
+        return text
+
+    def inner_term(value: Value, outer: int) -> str:
         if isinstance(value, tuple):
             inner = ", ".join(term(part, 0) for part in value)
             return f"({inner}{',' if len(value) == 1 else ''})"
