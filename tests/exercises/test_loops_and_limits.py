@@ -312,3 +312,14 @@ def test_programs_that_look_elsewhere_are_refused_by_the_executor():
     for lie in (asks_the_type, asks_isinstance):
         with pytest.raises(UnsupportedConstruct):
             program(lie, {"x": range(10)})
+
+
+def test_fig_7_gives_the_best_minimiser_of_a_nonlinear_loop():
+    by_figure7 = best_distributed(program(examples.loyalty_invariant, examples.DOMAINS["loyalty"]), method="figure7")
+    by_running = best_distributed(program(examples.loyalty, examples.DOMAINS["loyalty"]), method="exhaustive")
+    assert [by_figure7["flights"](k) for k in range(101)] == [by_running["flights"](k) for k in range(101)]
+
+
+def test_no_hidden_use_tells_more_inputs_apart_than_the_points_do():
+    sent = best_distributed(program(examples.loyalty, examples.DOMAINS["loyalty"]))["flights"]
+    assert len({sent(k) for k in range(101)}) == len({examples.loyalty(k) for k in range(101)})
