@@ -20,6 +20,7 @@ from course_lib.minimisation.errors import (
     shown_inputs,
 )
 from course_lib.minimisation.executor import Executor, Path
+from course_lib.minimisation.questions import thorough_solver
 from course_lib.minimisation.syntax import walk
 from course_lib.minimisation.values import (
     UNBOUND,
@@ -295,7 +296,7 @@ def _require_an_end(gamma: Characterisation, executor: Executor) -> None:
     An invariant says nothing of an end. The solver gets a second, and a few inputs are run.
     """
     endless = z3.ForAll(list(gamma.auxiliary), z3.Not(gamma.covered))
-    solver = z3.Solver()
+    solver = thorough_solver()
     solver.set("timeout", min(1000, executor.deadline.milliseconds("do the loops end")))
     solver.add(gamma.domain, gamma.precondition, endless)
     if solver.check() == z3.sat:

@@ -7,7 +7,7 @@ from typing import Any
 
 import z3
 
-from course_lib.minimisation.deadline import Deadline
+from course_lib.minimisation.deadline import Deadline, quick_solver
 from course_lib.minimisation.errors import MinimisationError, SpecificationError, Undecided, WeakInvariant, shown_inputs
 from course_lib.minimisation.paths import Path
 from course_lib.minimisation.values import Condition, concrete, negation
@@ -15,6 +15,13 @@ from course_lib.minimisation.values import Condition, concrete, negation
 PATIENCE = 1000  # milliseconds for a question whose answer only saves work
 FIRST_TRY = 2000  # milliseconds for the quick solver on a question that has to be settled
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def thorough_solver() -> z3.Solver:
+    """A solver that prepares each question; as for the quick one, no Gröbner bases, which no timeout ends."""
+    solver = z3.Solver()
+    solver.set("arith.nl.grobner", False)
+    return solver
 
 
 class Questions:
@@ -41,7 +48,7 @@ class Questions:
     def model(self, question: str, line: int, conditions: Iterable[Condition]) -> z3.ModelRef | None:
         """Values that meet the conditions, or None if there are none; Undecided if that stays open."""
         conditions = list(conditions)
-        for make, most in ((z3.SimpleSolver, FIRST_TRY), (z3.Solver, None)):
+        for make, most in ((quick_solver, FIRST_TRY), (thorough_solver, None)):
             answer, found, reason = self._ask(make(), question, conditions, most)
             if answer != z3.unknown:
                 return found
@@ -66,7 +73,7 @@ class Questions:
                 ways.append((True, path.model))
             else:
                 # Undecided counts as possible: a way that nothing takes does no harm.
-                answer, found, _ = self._ask(z3.SimpleSolver(), "a branch", [*path.conditions, way], PATIENCE)
+                answer, found, _ = self._ask(quick_solver(), "a branch", [*path.conditions, way], PATIENCE)
                 ways.append((answer != z3.unsat, found))
         (yes, yes_model), (no, no_model) = ways
         if yes and no:

@@ -102,6 +102,7 @@ class Engine:
 
     def _possible(self, condition):
         solver = z3.SimpleSolver()
+        solver.set("arith.nl.grobner", False)  # no timeout ends the search for a Gröbner basis
         solver.add(self.domain, *self.path, condition)
         answer = solver.check()
         assert answer != z3.unknown
