@@ -24,6 +24,7 @@ from course_lib.minimisation.parsed import (
 )
 
 PACKAGE = "course_lib.minimisation"
+CONSTANTS = (int, bool, str, type(None))
 
 
 class Reader:
@@ -44,7 +45,7 @@ class Reader:
             raise SpecificationError(f"the text has no function {entry or ''}".rstrip())
         name = entry or names[0]
         node = next(node for node in functions if node.name == name)
-        found = TextScope(tree).lookup(name, node)
+        found = TextScope(tree).lookup(name, node, True)
         return self.function(*found), text, 1
 
     def read_function(self, function: Callable, entry: str | None) -> tuple[Function, str, int]:
@@ -95,7 +96,7 @@ class Reader:
         """What a global name stands for: a Constant, Builtin, Function or Specified."""
         if call and name.id in self.specifications:
             return self._specified(name, scope.callable(name.id))
-        found = scope.lookup(name.id, name)
+        found = scope.lookup(name.id, name, call is not None)
         if not isinstance(found, tuple):
             return found
         node, inner = found
@@ -150,6 +151,13 @@ def _check_arguments(function: Function, call: ast.Call) -> None:
         raise syntax.refused(call, callee.name, "it takes two numbers or more")
 
 
+def _no_meaning(node: ast.AST, name: str, called: bool) -> UnsupportedConstruct:
+    """The error for a global name that is neither a readable function nor a constant."""
+    if called:
+        return syntax.refused(node, f"call of {name}", "its source is not at hand; give it a Specification")
+    return syntax.refused(node, "hidden state", "only whole numbers, bools, strings and None are constants")
+
+
 class FunctionScope:
     """What the global names of a function object stand for."""
 
@@ -174,7 +182,7 @@ class FunctionScope:
             return self.function.__globals__[name]
         return self.function.__builtins__.get(name, NotImplemented)
 
-    def lookup(self, name: str, node: ast.AST) -> Any:
+    def lookup(self, name: str, node: ast.AST, called: bool) -> Any:
         value = self._value(name)
         if value is NotImplemented:
             raise UnsupportedConstruct(f"the name {name!r} is not defined", node.lineno, name)
@@ -187,13 +195,11 @@ class FunctionScope:
             return _definition(value)[0], FunctionScope(value)
         if name in self.function.__code__.co_freevars:
             raise syntax.refused(node, "closure", "pass the value as an input")
-        if type(value) in (int, bool, str, type(None)):
+        if type(value) in CONSTANTS:
             if _is_rebound(name, self.function.__globals__):
                 raise syntax.refused(node, "hidden state", f"a function rebinds {name}")
             return Constant(value)
-        if callable(value):
-            raise syntax.refused(node, f"call of {name}", "it has no Python source; give it a Specification")
-        raise syntax.refused(node, "hidden state", "only whole numbers, bools, strings and None are constants")
+        raise _no_meaning(node, name, called)
 
 
 def _definition(function: FunctionType) -> tuple[ast.FunctionDef, str, int]:
@@ -265,7 +271,7 @@ class TextScope:
     def callable(self, name: str) -> None:
         return None
 
-    def lookup(self, name: str, node: ast.AST) -> Any:
+    def lookup(self, name: str, node: ast.AST, called: bool) -> Any:
         places = self.bindings.get(name, [])
         if name in self.rebound or len(places) > 1:
             raise syntax.refused(node, "hidden state", f"{name} is bound more than once")
@@ -290,10 +296,9 @@ class TextScope:
                 value = ast.literal_eval(place.value)
             except (ValueError, TypeError, RecursionError):
                 value = NotImplemented
-            if type(value) in (int, bool, str, type(None)):
+            if type(value) in CONSTANTS:
                 return Constant(value)
-            raise syntax.refused(node, "hidden state", "only whole numbers, bools, strings and None are constants")
-        raise syntax.refused(node, f"call of {name}", "its source is not in this text; give it a Specification")
+        raise _no_meaning(node, name, called)
 
 
 def _bound_by(node: ast.AST) -> list[str]:
