@@ -214,6 +214,18 @@ def _number(value: Any) -> z3.ArithRef:
     return z3.If(term, z3.IntVal(1), z3.IntVal(0)) if z3.is_bool(term) else term
 
 
+def is_possible(*conditions: z3.BoolRef) -> bool:
+    """Whether some numbers meet all conditions.
+
+    >>> x = z3.Int("x")
+    >>> is_possible(x > 3, x < 5), is_possible(x > 3, x < 4)
+    (True, False)
+    """
+    solver = z3.SimpleSolver()
+    solver.add(*conditions)
+    return solver.check() == z3.sat
+
+
 def explore(function: Callable, x: z3.ArithRef, domain: z3.BoolRef) -> list[tuple[list, Any]]:
     """The ways through a function of one number, as exercise 3 asks for them.
 
@@ -232,17 +244,14 @@ def explore(function: Callable, x: z3.ArithRef, domain: z3.BoolRef) -> list[tupl
     ways, waiting = [], [[]]
     while waiting:
         plan, taken = waiting.pop(), []
-        solver = z3.SimpleSolver()
-        solver.add(domain)
 
-        def decide(condition, plan=plan, taken=taken, solver=solver):
+        def decide(condition, plan=plan, taken=taken):
+            sides = {True: condition, False: z3.Not(condition)}
             if len(taken) == len(plan):
-                sides = {True: condition, False: z3.Not(condition)}
-                possible = [way for way, side in sides.items() if solver.check(side) == z3.sat]
+                possible = [way for way, side in sides.items() if is_possible(domain, *taken, side)]
                 waiting.extend([*plan, way] for way in possible[1:])
                 plan.append(possible[0])
-            taken.append(condition if plan[len(taken)] else z3.Not(condition))
-            solver.add(taken[-1])
+            taken.append(sides[plan[len(taken)]])
             return plan[len(taken) - 1]
 
         result = function(Traced(x, decide))
