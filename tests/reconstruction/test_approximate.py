@@ -54,7 +54,7 @@ def l1_loss(table, records):
 
 
 @settings(
-    max_examples=60,
+    max_examples=40,
     derandomize=True,
     deadline=None,
     database=None,

@@ -265,7 +265,7 @@ def compare_with_the_oracle(table):
     assert result.violations == () and (result.database is None or result.database.rows in expected)
 
 
-ONE = {"max_examples": 100, "derandomize": True, "deadline": None, "database": None}
+ONE = {"max_examples": 70, "derandomize": True, "deadline": None, "database": None}
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
 PAIR = Schema(age=range(0, 4), sex=["F", "M"])
 
