@@ -122,6 +122,12 @@ def test_without_3b(acm):
     assert len(listed(acm.without("3B"))) == 22
 
 
+def test_two_databases_are_not_one(acm):
+    assert is_unique(acm.without("2A")) is True
+    assert is_unique(acm.without("4A")) is False
+    assert is_unique(acm.without("3B")) is False
+
+
 @pytest.mark.parametrize(("youngest", "n_triples"), [(1, 30), (0, 31)])
 def test_three_males_with_median_30_and_mean_44(youngest, n_triples):
     table = PublishedTable(Schema(age=range(youngest, 126)), [Statistic("2B", count=3, median=30, mean=44)])
