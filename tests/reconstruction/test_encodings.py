@@ -215,6 +215,22 @@ def lower_bounds(table):
     return names
 
 
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"count": 2, "minimum": 1},
+        {"count": 2, "maximum": 1},
+        {"count": 2, "median": F(1, 2)},
+        {"count": 3, "median": 1},
+        {"count": 3, "mean": F(2, 3), "median": 0},
+    ],
+)
+def test_order_within_a_cohort_is_kept(figures):
+    women = Statistic("2A", {"sex": "F"}, **figures)
+    table = PublishedTable(Schema(age=range(3), sex=["F", "M"]), [Statistic("1A", count=4), women])
+    assert {database.rows for database in whole_space(table)} == fitting(table)
+
+
 def test_groups_whose_names_run_together_are_kept_apart():
     both = Statistic("g", {"a": "x", "b": "x"}, count=1)
     other = Statistic("not g", {"a": "y", "b": "x"}, count=1)
