@@ -11,7 +11,7 @@ import functools
 import html
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,9 +19,9 @@ __all__ = [
     "Blank",
     "Unreadable",
     "Verdict",
+    "as_names",
     "as_number",
     "as_numbers",
-    "as_set",
     "as_whole_number",
     "call",
     "check",
@@ -160,14 +160,20 @@ def check(expects: str) -> Callable[[Callable[..., Verdict]], Callable[..., Verd
             except Blank:
                 return not_attempted()
             except Unreadable as error:
-                return wrong(str(error) or f"we asked for {expects}, this is {describe(answer)}.")
+                return wrong(str(error) or _not_asked_for(expects, answer))
             except (Exception, SystemExit):  # whatever the answer's own methods do
-                return wrong(f"we asked for {expects}, this is {describe(answer)}.")
+                return wrong(_not_asked_for(expects, answer))
 
         checked.expects = expects
         return checked
 
     return decorate
+
+
+def _not_asked_for(expects: str, answer: Any) -> str:
+    if expects.startswith("a function") and callable(answer):
+        return f"we asked for {expects}; yours returns something else."
+    return f"we asked for {expects}, this is {describe(answer)}."
 
 
 def describe(answer: Any) -> str:
@@ -272,22 +278,39 @@ def as_numbers(answer: Any, count: int | None = None) -> tuple[float, ...]:
     ...
     course_lib.checks.answers.Unreadable: we asked for 2 numbers, this holds 1.
     """
+    if isinstance(answer, set | frozenset):
+        raise Unreadable("a set has no order: put the numbers into a tuple or a list.")
     items = _items(answer)
+    if any(item is ... or item is None for item in items):
+        raise Unreadable("a part of this is still blank.")
     if count is not None and len(items) != count:
         raise Unreadable(f"we asked for {count} numbers, this holds {len(items)}.")
     return tuple(as_number(item) for item in items)
 
 
-def as_set(answer: Any) -> frozenset:
-    """The distinct things in a set, list, tuple or array.
+def as_names(answer: Any, known: Collection[str]) -> list[str]:
+    """The distinct names in a list, tuple, set or array, or the one name that is a text; sorted.
 
-    >>> as_set(["2B", "3A", "2B"]) == {"2B", "3A"}
-    True
+    Parameters
+    ----------
+    known : the names of the rows of a table. Another name is unreadable, and so is what is no text.
+
+    Examples
+    --------
+    >>> as_names(["3A", "2B", "3A"], known=["1A", "2B", "3A"]), as_names("2B", known=["2B"])
+    (['2B', '3A'], ['2B'])
+    >>> as_names(["9Z"], known=["1A", "2B"])
+    Traceback (most recent call last):
+    ...
+    course_lib.checks.answers.Unreadable: '9Z' is not a row of the table; they are 1A, 2B.
     """
-    try:
-        return frozenset(_items(answer))
-    except TypeError:
-        raise Unreadable from None
+    names = [answer] if isinstance(answer, str) else _items(answer)
+    if not all(isinstance(name, str) for name in names):
+        raise Unreadable
+    for name in names:
+        if name not in known:
+            raise Unreadable(f"{name[:20]!r} is not a row of the table; they are {', '.join(known)}.")
+    return sorted(set(names))
 
 
 def _items(answer: Any) -> list:

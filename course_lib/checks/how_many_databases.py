@@ -9,7 +9,17 @@ from typing import Any
 
 import z3
 
-from course_lib.checks.answers import Unreadable, Verdict, as_numbers, as_whole_number, call, check, right, wrong
+from course_lib.checks.answers import (
+    Unreadable,
+    Verdict,
+    as_names,
+    as_numbers,
+    as_whole_number,
+    call,
+    check,
+    right,
+    wrong,
+)
 from course_lib.reconstruction import (
     Database,
     PublishedTable,
@@ -173,15 +183,7 @@ FEWEST_ROWS = 5  # on this block, whichever row of `not_available` is missing
 
 def _names(answer: Any) -> list[str]:
     """The rows an answer names; refuses what is not a row of the table."""
-    if isinstance(answer, str):
-        answer = [answer]
-    if not isinstance(answer, list | tuple | set | frozenset) or not all(isinstance(name, str) for name in answer):
-        raise Unreadable
-    known = [s.name for s in acm_block().statistics]
-    for name in answer:
-        if name not in known:
-            raise Unreadable(f"{name[:20]!r} is not a row of the table; they are {', '.join(known)}.")
-    return sorted(set(answer))
+    return as_names(answer, [s.name for s in acm_block().statistics])
 
 
 @check("a list of names of rows, such as ['1A', '2A']")

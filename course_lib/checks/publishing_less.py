@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +155,9 @@ def exercise_3(answer: Any, seed: int = 0) -> Verdict:
         return wrong("small counts come out too large and large ones too small. What did clipping do to them?")
     if high or low:
         return wrong("counts at one end of the range come out wrong. What did clipping do to them?")
-    return wrong(f"{n_right} of 3 tables come out right throughout. Do you use all the releases?")
+    return wrong(
+        f"{n_right} of 3 tables come out right throughout. Use every week, and something that clipping leaves in place."
+    )
 
 
 def stubborn_agency(seed: int = 0) -> Callable[[Any], np.ndarray]:
@@ -197,6 +199,15 @@ def _agency(bits: list[int], seed: int) -> Callable[[Any], np.ndarray]:
     return ask
 
 
+def _as_bits(found: Any) -> list[int]:
+    """The bits a function returned, as 0 and 1 or as False and True."""
+    import numpy as np
+
+    if hasattr(found, "__len__") and len(found) == N_BITS and np.asarray(found).dtype == bool:
+        found = np.asarray(found).astype(int)
+    return [as_whole_number(bit) for bit in as_numbers(found, count=N_BITS)]
+
+
 @check("a function that takes the agency's ask and returns 64 bits")
 def exercise_4(answer: Any, seed: int = 0) -> Verdict:
     """A function that finds 64 secret bits through questions with errors that never change.
@@ -207,7 +218,7 @@ def exercise_4(answer: Any, seed: int = 0) -> Verdict:
     shares = []
     for case in (seed, seed + 1_000_003):
         bits = _secret_bits(case)
-        found = [as_whole_number(b) for b in as_numbers(call(answer, _agency(bits, case)), count=N_BITS)]
+        found = _as_bits(call(answer, _agency(bits, case)))
         if not set(found) <= {0, 1}:
             return wrong("a bit is 0 or 1.")
         shares.append(sum(b == f for b, f in zip(bits, found, strict=True)) / N_BITS)
@@ -229,13 +240,14 @@ def largest_error(seed: int = 0) -> float:
     return 1.0 if seed == 0 else random.Random(seed).choice([0.7, 0.8, 0.9, 1.2, 1.5])
 
 
-def swap_problem(swapped: Database, seed: int = 0) -> str:
+def swap_problem(swapped: Database | Sequence[tuple], seed: int = 0) -> str:
     """What is wrong with a swap, by the rules of exercise 5; an empty text if nothing is.
 
     >>> swap_problem(acm_truth())
     '7 of the 7 true records are left; at most 1 may be.'
     """
     truth = acm_truth()
+    swapped = swapped if isinstance(swapped, Database) else Database(truth.schema, tuple(map(tuple, swapped)))
     for place, column in enumerate(truth.schema.columns):
         if Counter(row[place] for row in swapped.rows) != Counter(row[place] for row in truth.rows):
             return f"the values of {column} are not the true ones: a swap only moves them between people."
@@ -244,14 +256,14 @@ def swap_problem(swapped: Database, seed: int = 0) -> str:
     left = round(len(truth) * record_match(truth, swapped))
     if left > 1:
         return f"{left} of the 7 true records are left; at most 1 may be."
-    layout = [(line.name, line.where) for line in acm_block().statistics if line.name in PUBLISHED]
-    for after, before in zip(_lines(swapped, layout), _lines(truth, layout), strict=True):
+    layout = [(row.name, row.where) for row in acm_block().statistics if row.name in PUBLISHED]
+    for after, before in zip(_rows(swapped, layout), _rows(truth, layout), strict=True):
         if abs(after.mean - before.mean) > Fraction(str(largest_error(seed))):
             return f"the mean of {after.name} moves by {float(abs(after.mean - before.mean)):.1f} years."
     return ""
 
 
-def _lines(database: Database, layout: list[tuple]) -> tuple[Statistic, ...]:
+def _rows(database: Database, layout: list[tuple]) -> tuple[Statistic, ...]:
     return tabulate(database, layout, suppression_threshold=1).statistics
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import z3
 
-from course_lib.checks.answers import Unreadable, Verdict, as_numbers, as_whole_number, call, check, right, wrong
+from course_lib.checks.answers import Verdict, as_names, as_numbers, as_whole_number, call, check, right, wrong
 from course_lib.reconstruction import Rounding, census_like_block, count_databases
 
 __all__ = ["exercise_1", "exercise_2", "exercise_3", "exercise_4", "exercise_5"]
@@ -97,7 +97,7 @@ def exercise_2(answer: Any, seed: int = 0) -> Verdict:
     mean, count = next(
         case for case, got, want in zip(cases, found, by("nearest-ties-down"), strict=True) if got != want
     )
-    return wrong(f"for {count} people with the published mean {mean}, one of your two sums is not it.")
+    return wrong(f"for a published count of {count} and mean of {mean}, at least one of your two sums is off.")
 
 
 def people_of_exercise_3(seed: int = 0) -> int:
@@ -111,7 +111,7 @@ def people_of_exercise_3(seed: int = 0) -> int:
 
 @check("a list of ages")
 def exercise_3(answer: Any, seed: int = 0) -> Verdict:
-    """Ages whose published line a solver that wants strictly increasing ages calls contradictory.
+    """Ages whose published row a solver that wants strictly increasing ages calls contradictory.
 
     >>> exercise_3([18, 24, 30])
     Wrong: these ages are strictly increasing themselves, so the shortcut finds them.
@@ -145,28 +145,20 @@ def _strictly_increasing(ages: list[int]) -> list[int] | None:
 
 
 def _names(answer: Any, seed: int) -> list[str]:
-    """The lines an answer names; refuses what is not a line of the table."""
-    known = [line.name for line in census_like_block(seed)[1].statistics]
-    if isinstance(answer, str):
-        answer = [answer]
-    if not isinstance(answer, list | tuple | set | frozenset) or not all(isinstance(name, str) for name in answer):
-        raise Unreadable
-    for name in answer:
-        if name not in known:
-            raise Unreadable(f"{name!r} is not a line of the table; they are {', '.join(known)}.")
-    return sorted(set(answer))
+    """The rows an answer names; refuses what is not a row of the table."""
+    return as_names(answer, [row.name for row in census_like_block(seed)[1].statistics])
 
 
 @cache  # two exercises ask for it
 def _left(seed: int) -> dict[str, int]:
-    """Databases that fit when one line is left out; at most 300 are counted. A1 stays: it gives n."""
+    """Databases that fit when one row is left out; at most 300 are counted. A1 stays: it gives n."""
     table = census_like_block(seed)[1]
     return {s.name: count_databases(table.without(s.name), limit=300).value for s in table.statistics if s.where}
 
 
-@check("the names of lines, such as ['A2', 'B2']")
+@check("the names of rows, such as ['A2', 'B2']")
 def exercise_4(answer: Any, seed: int = 0) -> Verdict:
-    """The lines that make no difference to the number of databases, each left out alone.
+    """The rows that make no difference to the number of databases, each left out alone.
 
     >>> exercise_4(["A2"]).state
     'wrong'
@@ -179,20 +171,20 @@ def exercise_4(answer: Any, seed: int = 0) -> Verdict:
     if "A1" in names:
         return wrong("without A1 nobody knows how many people there are.")
     if set(names) - set(needless):
-        return wrong("at least one of these lines changes the count when it alone is left out.")
-    return wrong("all of these are right, and one is missing." if names else "at least one line can go.")
+        return wrong("at least one of these rows changes the count when it alone is left out.")
+    return wrong("all of these are right, and one is missing." if names else "at least one row can go.")
 
 
-@check("the name of one line, such as 'A2'")
+@check("the name of one row, such as 'A2'")
 def exercise_5(answer: Any, seed: int = 0) -> Verdict:
-    """The line whose withholding leaves the attacker with the most databases.
+    """The row whose withholding leaves the attacker with the most databases.
 
     >>> exercise_5("A1")
     Wrong: A1 is the population; the agency must publish it.
     """
     names = _names(answer, seed)
     if len(names) != 1:
-        return wrong(f"we asked for one line, this holds {len(names)}.")
+        return wrong(f"we asked for one row, this holds {len(names)}.")
     if names == ["A1"]:
         return wrong("A1 is the population; the agency must publish it.")
     left = _left(seed)
@@ -200,4 +192,4 @@ def exercise_5(answer: Any, seed: int = 0) -> Verdict:
         return right()
     if names == ["A3"]:
         return wrong("A3 is withheld already, and its mark can go too without making a difference.")
-    return wrong("another line leaves more databases. Count them for each line that is left out.")
+    return wrong("another row leaves more databases. Count them for each row that is left out.")

@@ -60,9 +60,9 @@ def census_truth() -> Database:
 
 
 def census_like_block(seed: int) -> tuple[Database, PublishedTable]:
-    """Seven other people and their eight lines, for exercises: seed 0 is the block of chapter 1.
+    """Seven other people and their eight rows, for exercises: seed 0 is the block of chapter 1.
 
-    Lines, rounding and rules are those of ``census_block``, and A3 is the one line suppressed.
+    Rows, rounding and rules are those of ``census_block``, and A3 is the one row suppressed.
 
     Parameters
     ----------

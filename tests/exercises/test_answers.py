@@ -15,9 +15,9 @@ from course_lib.checks.answers import (
     Blank,
     Unreadable,
     Verdict,
+    as_names,
     as_number,
     as_numbers,
-    as_set,
     as_whole_number,
     call,
     check,
@@ -45,7 +45,7 @@ def exercise_2(answer):
 @check("a set of names")
 def exercise_3(answer):
     """Two cells."""
-    return right() if as_set(answer) == {"2B", "3A"} else wrong("Look at the second column.")
+    return right() if as_names(answer, ["1A", "2B", "3A"]) == ["2B", "3A"] else wrong("Look at the second column.")
 
 
 @check("two numbers")
@@ -160,12 +160,16 @@ def test_not_whole_numbers(answer):
         as_whole_number(answer)
 
 
-def test_numbers_and_sets_refuse_texts_and_floods():
+def test_numbers_and_names_refuse_texts_and_floods():
     for answer in ("12", {"a": 1}, 5, range(200_000), [1, "a"]):
         with pytest.raises(Unreadable):
             as_numbers(answer)
     with pytest.raises(Unreadable):
-        as_set([[1], [2]])
+        as_names([[1], [2]], ["1A"])
+    with pytest.raises(Unreadable, match="no order"):
+        as_numbers({1, 2})
+    with pytest.raises(Unreadable, match="still blank"):
+        as_numbers((1, ...))
 
 
 def test_call_tells_blank_from_broken():

@@ -100,7 +100,7 @@ EXAMPLES = {
     ],
     "exercise_4": [
         Examples(
-            right=[linear_decoding],
+            right=[linear_decoding, lambda ask: linear_decoding(ask) > 0, lambda ask: list(linear_decoding(ask) > 0)],
             wrong=[
                 Because(one_at_a_time, "a coin gets half"),
                 Because(same_question, "a coin gets half"),

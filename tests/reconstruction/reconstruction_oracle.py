@@ -228,14 +228,24 @@ def _statistic(draw, schema: Schema, truth: list[tuple], name: str, where: dict,
 
 
 @st.composite
-def tables(draw, n: tuple[int, int] = (1, 4), misprints: bool = True) -> PublishedTable:
-    """A small table: the figures of random people, one of them misprinted now and then."""
-    schema = Schema(**draw(st.sampled_from(SCHEMAS)))
+def tables(draw, n: tuple[int, int] = (1, 4), misprints: bool = True, cohorts: bool = False) -> PublishedTable:
+    """A small table: the figures of random people, one of them misprinted now and then.
+
+    With ``cohorts``, one integer column, and a count for every value of the others: what the index
+    vectors ask for.
+    """
+    one_integer = [s for s in SCHEMAS if sum(isinstance(values, range) for values in s.values()) == 1]
+    schema = Schema(**draw(st.sampled_from(one_integer if cohorts else SCHEMAS)))
     record = st.tuples(*(st.sampled_from(list(values)) for values in schema.columns.values()))
     truth = draw(st.lists(record, min_size=n[0], max_size=n[1]))
     threshold = draw(st.integers(1, 3))
     wheres = [{}] + [_where(draw, schema) for _ in range(draw(st.integers(1, 5)))]
     statistics = [_statistic(draw, schema, truth, f"row {i}", where, threshold) for i, where in enumerate(wheres)]
+    if cohorts:
+        for place, (column, values) in enumerate(schema.columns.items()):
+            for value in values if column in schema.categorical_columns else ():
+                size = sum(r[place] == value for r in truth)
+                statistics.append(Statistic(f"{column} {value!r}", {column: value}, count=size))
     zeros = [_where(draw, schema) for _ in range(draw(st.integers(0, 2)))]
     if not misprints or draw(st.integers(0, 3)):
         zeros = [zero for zero in zeros if not any(meets(r, list(schema.columns), zero) for r in truth)]

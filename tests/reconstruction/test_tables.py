@@ -144,6 +144,14 @@ def table_of(*statistics, schema=SCHEMA, **keywords):
             "mean 36.67 is not a multiple of the rounding unit 1",
         ),
         (
+            Statistic("2B", {"sex": "M"}, count=3, mean=127, rounding=Rounding("nearest", 5)),
+            "mean 127 is not a multiple of the rounding unit 5",
+        ),
+        (
+            Statistic("2B", {"sex": "M"}, count=3, mean=135, rounding=Rounding("nearest", 5)),
+            "mean 135 lies outside the age range 0–125",
+        ),
+        (
             Statistic("2B", {"sex": "M"}, count=3, mean=33.5, rounding=Rounding("within", F(1, 100))),
             "no 3 whole numbers have the mean 33.5 (rounding: within)",
         ),
