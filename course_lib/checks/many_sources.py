@@ -225,8 +225,7 @@ def goes_by_position(m: Mapping[tuple, tuple], first: range, second: range) -> b
     rows = {x: tuple(m[x, w] for w in second) for x in first}
     columns = {w: tuple(m[x, w] for x in first) for w in second}
     return all(
-        (m[u] == m[v]) == (rows[u[0]] == rows[v[0]] and columns[u[1]] == columns[v[1]])
-        for u, v in product(m, repeat=2)
+        (m[u] == m[v]) == (rows[u[0]] == rows[v[0]] and columns[u[1]] == columns[v[1]]) for u, v in product(m, repeat=2)
     )
 
 
