@@ -11,6 +11,10 @@ from course_lib.minimisation.program import Program
 from course_lib.minimisation.values import ILLEGAL
 
 
+class Disagreement(MinimisationError):
+    """Γ and the program itself differ at a concrete input: nothing that is proved on Γ can be trusted."""
+
+
 class Behaviour:
     """Runs a program on inputs given as a tuple, in the order of its parameters.
 
@@ -48,7 +52,7 @@ class Behaviour:
         except Exception as error:  # a precondition, or a fault that the walk names
             result = self.program.result(values)
             if result != ILLEGAL or not isinstance(error, AssertionError):
-                raise MinimisationError(
+                raise Disagreement(
                     f"{self.program.name}{values} raises {error!r}, which its source does not explain",
                     self.program.first_line,
                 ) from error

@@ -6,7 +6,7 @@ from typing import Any
 
 import z3
 
-from course_lib.minimisation.behaviour import Behaviour
+from course_lib.minimisation.behaviour import Behaviour, Disagreement
 from course_lib.minimisation.certificate import Certificate, Claim
 from course_lib.minimisation.characterisation import characterise, differs
 from course_lib.minimisation.concrete_leg import Runs, compare
@@ -16,7 +16,7 @@ from course_lib.minimisation.emitted import Module, read_module
 from course_lib.minimisation.errors import Undecided
 from course_lib.minimisation.minimiser import DistributedMinimiser
 from course_lib.minimisation.program import Program
-from course_lib.minimisation.separation import Disagreement, Inseparable, separating_witnesses
+from course_lib.minimisation.separation import Inseparable, separating_witnesses
 from course_lib.minimisation.values import concrete
 
 
@@ -28,9 +28,10 @@ def certificate(program: Program, minimiser: DistributedMinimiser, deadline: Dea
         return Certificate(unknown, unknown, unknown, 0, deadline.seconds)
     modules = {name: read_module(minimiser[name].source()) for name in program.domains}
     witnesses = {name: minimiser[name].witnesses for name in modules}
+    cuts = {name: minimiser[name].partition.cuts() for name in modules}
     open_reason = ""
     try:
-        runs = compare(program, modules, witnesses, deadline)
+        runs = compare(program, modules, cuts, witnesses, deadline)
     except Undecided as error:
         runs, open_reason = Runs(0, False), error.reason
     try:

@@ -36,9 +36,18 @@ class Runs:
 
 
 def compare(
-    program: Program, modules: dict[str, Module], witnesses: dict[str, Sequence[Witness]], deadline: Deadline
+    program: Program,
+    modules: dict[str, Module],
+    cuts: dict[str, Sequence[int]],
+    witnesses: dict[str, Sequence[Witness]],
+    deadline: Deadline,
 ) -> Runs:
     """Run all inputs, or those where a slip would show: both sides of every cut, and seeded ones.
+
+    Parameters
+    ----------
+    cuts : input -> values at which its classes are said to begin; those of the source are added.
+    witnesses : input -> values of the others at which its classes are said to be told apart.
 
     Raises
     ------
@@ -50,7 +59,7 @@ def compare(
     if everything:
         inputs: Iterator[tuple] = all_inputs(program)
     else:
-        inputs = islice(_telling_inputs(program, modules, witnesses), ALL)
+        inputs = islice(_telling_inputs(program, modules, cuts, witnesses), ALL)
     mapped = {name: _Memo(module, program.domains[name].is_bool) for name, module in modules.items()}
     outputs: dict[tuple, object] = {}
     wrong = unstable = None
@@ -96,7 +105,11 @@ class _Memo:
 
 
 def _telling_inputs(
-    program: Program, modules: dict[str, Module], witnesses: dict[str, Sequence[Witness]], seed: int = 0
+    program: Program,
+    modules: dict[str, Module],
+    cuts: dict[str, Sequence[int]],
+    witnesses: dict[str, Sequence[Witness]],
+    seed: int = 0,
 ) -> Iterator[tuple]:
     """Inputs where a slip would show: both sides of a cut, the others at a witness; and seeded ones."""
     random = Random(seed)
@@ -109,8 +122,9 @@ def _telling_inputs(
     for _ in range(SEEDED):
         yield tuple(anything().values())
     for name in names:
-        domain, module = program.domains[name], modules[name]
-        sides = {domain.first, domain.last} | {x for cut in module.cuts() for x in (cut - 1, cut)}
+        domain = program.domains[name]
+        starts = {domain.first, domain.last + 1, *cuts[name], *modules[name].cuts()}
+        sides = {x for cut in starts for x in (cut - 1, cut)}
         inside = [bool(x) if domain.is_bool else x for x in sorted(sides) if x in domain]
         for others in [*witnesses.get(name, ()), anything()]:
             for x in inside:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 
 from course_lib.minimisation.classes import Partition, Run
 from course_lib.minimisation.folding import TABLE, Segment, fold, segments
 
 WIDTH = 100
 SHORT_TUPLE = 24  # representatives that stand in one tuple whatever their pattern
-RESERVED = {"partition", "representative", "minimise", "isinstance", "int", "bool", "ValueError", "k"}
+RESERVED = {"partition", "representative", "minimise", "isinstance", "int", "bool", "min", "max", "ValueError"}
 
 
 def module_source(name: str, partition: Partition, program_name: str) -> str:
@@ -129,17 +130,55 @@ def _all_labels(runs: Sequence[Run]) -> list[int]:
 
 def _branches(x: str, parts: list[Segment]) -> list[str]:
     """One test and one return for each segment but the last, which needs no test."""
-    last = parts[-1]
-    if len(parts) == 2 and all(part.slope == 0 and not part.table for part in parts):
-        return [f"return {parts[0].start} if {_test(x, parts[0], last.first)} else {last.start}"]
+    exceptions, parts = _exceptions(parts)
     lines = []
-    for part, following in zip(parts, parts[1:], strict=False):
-        lines += [f"if {_test(x, part, following.first)}:", f"    return {_label(x, part)}"]
-    return [*lines, f"return {_label(x, last)}"]
+    for part in exceptions:
+        lines += [f"if {x} == {part.first}:", f"    return {part.start}"]
+    tests = _tests(x, parts)
+    if len(parts) == 2 and not exceptions and all(part.slope == 0 and not part.table for part in parts):
+        return [f"return {parts[0].start} if {tests[0]} else {parts[1].start}"]
+    for part, test in zip(parts, tests, strict=False):
+        lines += [f"if {test}:", f"    return {_label(x, part)}"]
+    return [*lines, f"return {_label(x, parts[-1])}"]
 
 
-def _test(x: str, part: Segment, following: int) -> str:
-    return f"{x} == {part.first}" if part.first == part.last else f"{x} < {following}"
+def _exceptions(parts: list[Segment]) -> tuple[list[Segment], list[Segment]]:
+    """Single values inside a constant, and the segments without them."""
+    exceptions: list[Segment] = []
+    rest = list(parts[:1])
+    for place, part in enumerate(parts[1:], 1):
+        before, following = rest[-1], parts[place + 1] if place + 1 < len(parts) else None
+        if exceptions and exceptions[-1].last == part.first - 1:
+            rest[-1] = replace(before, last=part.last)
+        elif following is not None and _is_exception(before, part, following):
+            exceptions.append(part)
+        else:
+            rest.append(part)
+    return exceptions, rest
+
+
+def _is_exception(before: Segment, part: Segment, following: Segment) -> bool:
+    constants = all(map(_is_constant, (before, part, following)))
+    return constants and part.first == part.last and before.start == following.start != part.start
+
+
+def _is_constant(part: Segment) -> bool:
+    return part.slope == 0 and not part.table
+
+
+def _tests(x: str, parts: list[Segment]) -> list[str]:
+    """The test of each segment but the last, given that those before it have failed.
+
+    A single value is tested with ==, unless it or what comes before would then pass for what follows.
+    """
+    tests: list[str] = []
+    for place, part in enumerate(parts[:-1]):
+        wide = next(p for p in [*parts[place + 1 : -1], parts[-1]] if p.first < p.last or p is parts[-1])
+        before = next((p for p in parts[:place][::-1] if p.first < p.last), None)
+        plain = all(map(_is_constant, (part, wide))) and (before is None or _is_constant(before))
+        sharp = plain and part.start != wide.start and (before is None or before.start != wide.start)
+        tests.append(f"{x} == {part.first}" if part.first == part.last and sharp else f"{x} < {part.last + 1}")
+    return tests
 
 
 def _label(x: str, part: Segment, simple: bool = True) -> str:
@@ -148,13 +187,17 @@ def _label(x: str, part: Segment, simple: bool = True) -> str:
         return f"{_tuple(part.table)}[{x} % {len(part.table)}]"
     if part.slope == 0:
         return f"{part.start}"
+    label = _steps(x, part, simple)
+    label = label if part.low is None else f"max({label}, {part.low})"
+    return label if part.high is None else f"min({label}, {part.high})"
+
+
+def _steps(x: str, part: Segment, simple: bool) -> str:
     if part.width == 1:
-        return _plus(x, part.start - part.first) if part.slope == 1 else f"{part.start + part.first} - {x}"
-    distance = _minus(x, part.first)
+        return _plus(x, part.start - part.base) if part.slope == 1 else f"{part.start + part.base} - {x}"
+    distance = _minus(x, part.base)
     steps = f"{distance if distance == x and simple else f'({distance})'} // {part.width}"
-    if part.slope == 1:
-        return _plus(steps, part.start)
-    return f"{part.start} - {steps}"
+    return _plus(steps, part.start) if part.slope == 1 else f"{part.start} - {steps}"
 
 
 def _plus(x: str, n: int) -> str:

@@ -22,6 +22,7 @@ ARITHMETIC: dict[type, Callable] = {
     ast.FloorDiv: lambda a, b: a // b,
     ast.Mod: lambda a, b: a % b,
 }
+CLAMPS: dict[str, Callable] = {"min": min, "max": max}
 OPPOSITE = {ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
 REFUSED = z3.Int("refused")  # what a module returns where it would raise: nothing is known about it
 Intervals = list[tuple[int, int]]
@@ -290,6 +291,9 @@ def _closure(node: ast.expr, name: str) -> Callable[[int], int]:
         if isinstance(node.op, ast.FloorDiv | ast.Mod) and _number(node.right) < 1:
             raise _refused(node, "divides by a number below 1")
         return lambda x: operation(left(x), right(x))
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in CLAMPS and len(node.args) == 2 and not node.keywords:
+        clamp, inner, bound = CLAMPS[node.func.id], _closure(node.args[0], name), _number(node.args[1])
+        return lambda x: clamp(inner(x), bound)
     if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Tuple):
         table, index = [_number(element) for element in node.value.elts], _closure(node.slice, name)
         return lambda x: _looked_up(table, index(x))
@@ -310,6 +314,9 @@ def _term(node: ast.expr, name: str, x: z3.ArithRef) -> z3.ArithRef:
         left, right = _term(node.left, name, x), _term(node.right, name, x)
         # Divisors are positive, where Python and SMT-LIB agree.
         return left / right if isinstance(node.op, ast.FloorDiv) else ARITHMETIC[type(node.op)](left, right)
+    if isinstance(node, ast.Call):
+        inner, bound = _term(node.args[0], name, x), z3.IntVal(_number(node.args[1]))
+        return z3.If(inner <= bound if node.func.id == "min" else inner >= bound, inner, bound)
     if isinstance(node, ast.Subscript):
         index, values = _term(node.slice, name, x), [_number(element) for element in node.value.elts]
         result = REFUSED

@@ -7,19 +7,21 @@ Every description is found on the runs and holds for each of their values; none 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from course_lib.minimisation.classes import Run
 
 TABLE = 32  # the longest table worth reading
 SHORTEST_STAIRS = 3  # below, one line a step reads better
+PLAIN = 40  # runs that are written one by one rather than with a cut that could as well lie elsewhere
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Labels on first..last: start + slope * ((x - first) // width), or one label of ``table`` each x.
+    """Labels on first..last: start + slope * ((x - base) // width), or one label of ``table`` each x.
 
-    A constant has slope 0. In a table the label of x is ``table[x % len(table)]``.
+    A constant has slope 0. In a table the label of x is ``table[x % len(table)]``. The labels of stairs
+    never fall below ``low`` nor rise above ``high``, where these are given.
     """
 
     first: int
@@ -27,13 +29,18 @@ class Segment:
     start: int = 0
     slope: int = 0
     width: int = 1
+    base: int = 0
+    low: int | None = None
+    high: int | None = None
     table: tuple[int, ...] = ()
 
     def label(self, x: int) -> int:
-        """The label at x."""
+        """The label at x; beyond first..last, what the same expression would give."""
         if self.table:
             return self.table[x % len(self.table)]
-        return self.start + self.slope * ((x - self.first) // self.width)
+        label = self.start + self.slope * ((x - self.base) // self.width)
+        label = label if self.low is None else max(label, self.low)
+        return label if self.high is None else min(label, self.high)
 
 
 @dataclass(frozen=True)
@@ -46,22 +53,46 @@ class Fold:
 
 
 def segments(runs: Sequence[Run]) -> list[Segment]:
-    """The runs as few segments, from left to right the one that covers most runs.
+    """The runs as few segments, between which no cut can be shifted without changing a label.
+
+    Where that cannot be had, a short partition is left as it is, one segment a run.
 
     Examples
     --------
-    >>> segments([Run(0, 10, 0), Run(11, 11, 1), Run(12, 12, 2), Run(13, 13, 3), Run(14, 29, 4)])
-    [Segment(first=0, last=10, start=0, slope=0, width=1, table=()), \
-Segment(first=11, last=13, start=1, slope=1, width=1, table=()), \
-Segment(first=14, last=29, start=4, slope=0, width=1, table=())]
+    >>> [(s.first, s.last) for s in segments([Run(n, n, n) for n in range(50)])]
+    [(0, 49)]
+    >>> [(s.first, s.last) for s in segments([Run(0, 10, 0), Run(11, 11, 1), Run(12, 12, 2), Run(13, 13, 3)])]
+    [(0, 10), (11, 11), (12, 12), (13, 13)]
     """
+    found = _greedy(runs, clamped=False)
+    if _cuts_are_sharp(found):
+        return found
+    return _greedy(runs, clamped=True) if len(runs) > PLAIN else [_constant(run) for run in runs]
+
+
+def _cuts_are_sharp(found: list[Segment]) -> bool:
+    """Whether a cut that is shifted by one changes a label, each one of them."""
+    return all(
+        a.label(b.first) != b.label(b.first) and b.label(a.last) != a.label(a.last)
+        for a, b in zip(found, found[1:], strict=False)
+    )
+
+
+def _greedy(runs: Sequence[Run], clamped: bool) -> list[Segment]:
+    """From left to right the segment that covers most runs."""
     found, place = [], 0
     while place < len(runs):
-        constant = 1, Segment(runs[place].first, runs[place].last, runs[place].label)
-        covered, segment = max([constant, _stairs(runs, place), _table(runs, place)], key=lambda option: option[0])
+        options = [(1, _constant(runs[place])), _stairs(runs, place), _table(runs, place)]
+        if clamped:
+            options.append(_clamped_stairs(runs, place))
+        covered, segment = max(options, key=lambda option: option[0])
         found.append(segment)
         place += covered
     return found
+
+
+def _constant(run: Run) -> Segment:
+    return Segment(run.first, run.last, run.label)
 
 
 def _stairs(runs: Sequence[Run], place: int) -> tuple[int, Segment | None]:
@@ -80,7 +111,25 @@ def _stairs(runs: Sequence[Run], place: int) -> tuple[int, Segment | None]:
         end += 1
     if end - place < SHORTEST_STAIRS:
         return 0, None
-    return end - place, Segment(first, runs[end - 1].last, start, slope, width)
+    return end - place, Segment(first, runs[end - 1].last, start, slope, width, first)
+
+
+def _clamped_stairs(runs: Sequence[Run], place: int) -> tuple[int, Segment | None]:
+    """Rising stairs, with the longer runs before and after them that go on counting."""
+    covered, stairs = _stairs(runs, place)
+    below = 0
+    if (stairs is None or stairs.slope != 1) and place + 1 < len(runs):
+        covered, stairs = _stairs(runs, place + 1)
+        below = 1
+    if stairs is None or stairs.slope != 1 or (below and runs[place].label != stairs.start - 1):
+        return 0, None
+    end = place + below + covered
+    if below:
+        stairs = replace(stairs, first=runs[place].first, low=runs[place].label)
+    if end < len(runs) and runs[end].label == stairs.label(runs[end].first):
+        stairs = replace(stairs, last=runs[end].last, high=runs[end].label)
+        end += 1
+    return end - place, stairs
 
 
 def _table(runs: Sequence[Run], place: int) -> tuple[int, Segment | None]:

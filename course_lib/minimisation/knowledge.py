@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from course_lib.minimisation.behaviour import Behaviour, all_inputs
+from course_lib.minimisation.behaviour import Behaviour, Disagreement, all_inputs
 from course_lib.minimisation.characterisation import agrees, characterise, differs
 from course_lib.minimisation.copies import Gamma
 from course_lib.minimisation.deadline import Deadline, quick_solver
-from course_lib.minimisation.errors import MinimisationError, SpecificationError, Undecided
+from course_lib.minimisation.errors import SpecificationError, Undecided
 from course_lib.minimisation.program import Program, program
 from course_lib.minimisation.signatures import cut_by
 from course_lib.minimisation.values import concrete
@@ -166,5 +166,5 @@ def _pair_by_proof(p: Program, q: Program, deadline: Deadline) -> tuple[dict, di
     model = solver.model()
     pair = tuple({name: concrete(x, model) for name, x in copy.variables.items()} for copy in (first, second))
     if p.run(**pair[0]) == p.run(**pair[1]) or q.run(**pair[0]) != q.run(**pair[1]):
-        raise MinimisationError(f"the proof and the programs disagree at {pair}")
+        raise Disagreement(f"the proof and the programs disagree at {pair}")
     return pair

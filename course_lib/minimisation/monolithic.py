@@ -9,7 +9,7 @@ from math import prod
 import z3
 
 from course_lib.minimisation import exhaustive
-from course_lib.minimisation.behaviour import Behaviour, all_inputs
+from course_lib.minimisation.behaviour import Behaviour, Disagreement, all_inputs
 from course_lib.minimisation.characterisation import characterise
 from course_lib.minimisation.copies import Gamma
 from course_lib.minimisation.deadline import Deadline, quick_solver
@@ -17,7 +17,6 @@ from course_lib.minimisation.distributed import best_distributed, is_small
 from course_lib.minimisation.errors import EmptyDomain, Undecided
 from course_lib.minimisation.minimiser import DistributedMinimiser, Minimiser
 from course_lib.minimisation.program import Program
-from course_lib.minimisation.separation import Disagreement
 from course_lib.minimisation.values import ILLEGAL, concrete, same
 
 METHODS = ("auto", "exhaustive", "witness", "outputs")

@@ -12,11 +12,10 @@ from typing import Any
 
 import z3
 
-from course_lib.minimisation.behaviour import Behaviour
+from course_lib.minimisation.behaviour import Behaviour, Disagreement
 from course_lib.minimisation.characterisation import differs
 from course_lib.minimisation.copies import Gamma
 from course_lib.minimisation.deadline import Deadline, quick_solver
-from course_lib.minimisation.errors import MinimisationError
 from course_lib.minimisation.unresolved import Witness
 from course_lib.minimisation.values import concrete
 
@@ -27,10 +26,6 @@ class Inseparable(Exception):
     def __init__(self, name: str, first: Any, second: Any) -> None:
         super().__init__(f"{name}: {first!r} and {second!r} are never told apart")
         self.name, self.pair = name, (first, second)
-
-
-class Disagreement(MinimisationError):
-    """Γ and the program itself differ at a concrete input: nothing that is proved on Γ can be trusted."""
 
 
 def groups(run: Behaviour, name: str, values: Sequence, witnesses: Sequence[Witness], deadline: Deadline) -> list[list]:

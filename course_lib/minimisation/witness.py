@@ -12,6 +12,7 @@ from itertools import islice
 
 import z3
 
+from course_lib.minimisation.behaviour import Disagreement
 from course_lib.minimisation.characterisation import agrees, differs
 from course_lib.minimisation.classes import Partition
 from course_lib.minimisation.copies import Gamma
@@ -49,7 +50,10 @@ def classes_by_witnesses(gamma: Gamma, name: str, deadline: Deadline) -> tuple[P
             break
         witnesses.append({other: concrete(variable, solver.model()) for other, variable in others.items()})
         solver.pop()
-        classes = classes.refined(cut_by(gamma, name, witnesses[-1:], deadline))
+        finer = classes.refined(cut_by(gamma, name, witnesses[-1:], deadline))
+        if len(finer.sizes) == len(classes.sizes):
+            raise Disagreement(f"the proof finds values of {name} told apart by {witnesses[-1]}, the runs do not")
+        classes = finer
     return classes, witnesses
 
 
