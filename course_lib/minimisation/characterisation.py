@@ -262,8 +262,8 @@ def _characterised(program: Program, deadline: Deadline) -> Characterisation:
         program, variables, as_formula(known), precondition, tuple(leaves), tuple(executor.auxiliary)
     )
     if executor.auxiliary:
-        _require_an_end(gamma, executor)
         _require_determined(gamma, executor)
+        _require_an_end(gamma, executor)
     return gamma
 
 
@@ -304,6 +304,8 @@ def _require_an_end(gamma: Characterisation, executor: Executor) -> None:
         kind, line = next(iter(executor.auxiliary.values()))
         what = "the loop never ends" if kind is WeakInvariant else "no result meets the specification"
         raise SpecificationError(f"{what}, for {shown_inputs(inputs)}", line, inputs=inputs)
+    if not gamma.program.can_run:
+        return
     chance = Random(0)
     domains = gamma.program.domains.values()
     tried = [tuple(d.values()[0] for d in domains), tuple(d.values()[-1] for d in domains)]

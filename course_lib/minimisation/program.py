@@ -100,13 +100,18 @@ class Program:
         return bool(self.entry.leading_asserts)
 
     @property
+    def _named(self) -> list[Any]:
+        return [meaning for function in self.functions for meaning in function.globals.values()]
+
+    @property
     def has_assumptions(self) -> bool:
         """Whether an invariant or a specification stands for code: then only Γ shows if it says enough."""
-        return any(
-            isinstance(g, Specified) or (isinstance(g, Builtin) and g.name == "invariant")
-            for function in self.functions
-            for g in function.globals.values()
-        )
+        return any(isinstance(m, Specified) or (isinstance(m, Builtin) and m.name == "invariant") for m in self._named)
+
+    @property
+    def can_run(self) -> bool:
+        """Whether there is code for all that is called; otherwise a result is what a postcondition promises."""
+        return not any(isinstance(m, Specified) and m.function is None for m in self._named)
 
 
 def program(

@@ -47,9 +47,12 @@ class Questions:
 
     def model(self, question: str, line: int, conditions: Iterable[Condition]) -> z3.ModelRef | None:
         """Values that meet the conditions, or None if there are none; Undecided if that stays open."""
-        conditions = list(conditions)
+        conditions, reason = list(conditions), ""
         for make, most in ((quick_solver, FIRST_TRY), (thorough_solver, None)):
-            answer, found, reason = self._ask(make(), question, conditions, most)
+            try:
+                answer, found, reason = self._ask(make(), question, conditions, most)
+            except Undecided as error:
+                raise Undecided(error.reason, line) from None
             if answer != z3.unknown:
                 return found
         raise Undecided(f"{question}: undecided after {self.deadline.seconds:.3g} s ({reason})", line)

@@ -109,6 +109,9 @@ class Generator:
 
     # Expressions
 
+    def divisor(self, name):
+        return self.random.choice([f"(abs({name}) + 1)", f"-(abs({name}) + 1)", f"(2 * {name} + 1)"])
+
     def condition(self, names):
         a, b, c = (self.expression(names, 1) for _ in range(3))
         signs = ["<", "<=", ">", ">=", "==", "!="]
@@ -136,7 +139,7 @@ class Generator:
             f"{self.random.randint(-3, 3)} * {a}",
             f"{a} // {self.random.choice(DIVISORS)}" if not a.startswith("-") else f"({a}) // 3",
             f"({a}) % {self.random.choice(DIVISORS)}",
-            self.random.choice([f"({a}) // (abs({name}) + 1)", f"({a}) % -(abs({name}) + 1)", f"{a} % (2 * {name} + 1)"]),
+            f"({a}) {self.random.choice(['//', '%'])} {self.divisor(name)}",
             f"{name} * {name}" if depth == 1 else f"{a} - 1",
             f"min({a}, {b})",
             f"max({a}, {b}, 1)",
