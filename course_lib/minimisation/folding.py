@@ -6,7 +6,7 @@ Every description is found on the runs and holds for each of their values; none 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from course_lib.minimisation.classes import Run
@@ -43,6 +43,9 @@ class Segment:
         return label if self.high is None else min(label, self.high)
 
 
+Form = Callable[[Sequence[Run], int], tuple[int, Segment | None]]  # how many runs from a place on, as what
+
+
 @dataclass(frozen=True)
 class Fold:
     """A partition that repeats: the label of x depends on (x - shift) % period only."""
@@ -64,10 +67,11 @@ def segments(runs: Sequence[Run]) -> list[Segment]:
     >>> [(s.first, s.last) for s in segments([Run(0, 10, 0), Run(11, 11, 1), Run(12, 12, 2), Run(13, 13, 3)])]
     [(0, 10), (11, 11), (12, 12), (13, 13)]
     """
-    found = _greedy(runs, clamped=False)
-    if _cuts_are_sharp(found):
-        return found
-    return _greedy(runs, clamped=True) if len(runs) > PLAIN else [_constant(run) for run in runs]
+    attempts = [_greedy(runs, forms) for forms in ((_stairs, _table), (_table,), (_stairs,))]
+    if len(runs) <= PLAIN:
+        attempts.append(_greedy(runs, ()))
+    sharp = [found for found in attempts if _cuts_are_sharp(found)]
+    return min(sharp, key=len) if sharp else _greedy(runs, (_stairs, _table, _clamped_stairs))
 
 
 def _cuts_are_sharp(found: list[Segment]) -> bool:
@@ -78,13 +82,11 @@ def _cuts_are_sharp(found: list[Segment]) -> bool:
     )
 
 
-def _greedy(runs: Sequence[Run], clamped: bool) -> list[Segment]:
-    """From left to right the segment that covers most runs."""
+def _greedy(runs: Sequence[Run], forms: Sequence[Form]) -> list[Segment]:
+    """From left to right the segment that covers most runs: a constant, or one of these forms."""
     found, place = [], 0
     while place < len(runs):
-        options = [(1, _constant(runs[place])), _stairs(runs, place), _table(runs, place)]
-        if clamped:
-            options.append(_clamped_stairs(runs, place))
+        options = [(1, _constant(runs[place])), *(form(runs, place) for form in forms)]
         covered, segment = max(options, key=lambda option: option[0])
         found.append(segment)
         place += covered

@@ -26,7 +26,9 @@ def constants(source):
     partition = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "partition")
     found = []
     for statement in partition.body[1:]:
-        part = statement.test if isinstance(statement, ast.If) and isinstance(statement.body[0], ast.Raise) else statement
+        part = (
+            statement.test if isinstance(statement, ast.If) and isinstance(statement.body[0], ast.Raise) else statement
+        )
         found += [
             (node.lineno, node.col_offset, node.end_col_offset, node.value)
             for node in ast.walk(part)
@@ -89,7 +91,9 @@ def test_a_shifted_range_check_is_refuted(bound):
 
 def test_a_finer_minimiser_is_correct_but_not_best():
     p = program(examples.benefit_level, examples.DOMAINS["benefit_level"])
-    finer = program("def finer(salary): return (salary >= 10000) + (salary >= 50000)", examples.DOMAINS["benefit_level"])
+    finer = program(
+        "def finer(salary): return (salary >= 10000) + (salary >= 50000)", examples.DOMAINS["benefit_level"]
+    )
     text = best_distributed(finer)["salary"].source()
     certificate = verify(p, best_distributed(p).with_source("salary", text))
     assert (certificate.correct, certificate.idempotent, certificate.best) == ("proved", "proved", "refuted")

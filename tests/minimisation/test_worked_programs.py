@@ -43,7 +43,12 @@ BITS = {
 }
 METHODS = ("auto", "witness", "exhaustive", "figure7")
 # A million inputs are too many to run, and a hundred classes too many to eliminate in a quick test.
-SKIPPED = {("unneeded", "exhaustive"), ("unneeded", "figure7"), ("identity", "figure7"), ("integer_division", "figure7")}
+SKIPPED = {
+    ("unneeded", "exhaustive"),
+    ("unneeded", "figure7"),
+    ("identity", "figure7"),
+    ("integer_division", "figure7"),
+}
 
 
 def worked(name):
