@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 11, *Loops, invariants, limits*."""
+"""Checks for the exercises of *Loops, invariants, limits*."""
 
 from __future__ import annotations
 

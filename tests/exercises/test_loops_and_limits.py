@@ -1,4 +1,4 @@
-"""The checks of chapter 11 on right, blank and wrong answers."""
+"""The checks of Loops, invariants, limits on right, blank and wrong answers."""
 
 import inspect
 import random
