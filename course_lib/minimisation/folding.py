@@ -13,7 +13,7 @@ from course_lib.minimisation.classes import Run
 
 TABLE = 32  # the longest table worth reading
 SHORTEST_STAIRS = 3  # below, one line a step reads better
-PLAIN = 40  # runs that are written one by one rather than with a cut that could as well lie elsewhere
+PLAIN = 40  # segments that are written rather than fewer with a cut that could as well lie elsewhere
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Fold:
 def segments(runs: Sequence[Run]) -> list[Segment]:
     """The runs as few segments, between which no cut can be shifted without changing a label.
 
-    Where that cannot be had, a short partition is left as it is, one segment a run.
+    Only where that would take long, a cut may lie at a value on which both its sides agree.
 
     Examples
     --------
@@ -67,11 +67,12 @@ def segments(runs: Sequence[Run]) -> list[Segment]:
     >>> [(s.first, s.last) for s in segments([Run(0, 10, 0), Run(11, 11, 1), Run(12, 12, 2), Run(13, 13, 3)])]
     [(0, 10), (11, 11), (12, 12), (13, 13)]
     """
-    attempts = [_greedy(runs, forms) for forms in ((_stairs, _table), (_table,), (_stairs,))]
-    if len(runs) <= PLAIN:
-        attempts.append(_greedy(runs, ()))
-    sharp = [found for found in attempts if _cuts_are_sharp(found)]
-    return min(sharp, key=len) if sharp else _greedy(runs, (_stairs, _table, _clamped_stairs))
+    attempts = [_greedy(runs, forms) for forms in ((_stairs, _table), (_table,), (_stairs,), ())]
+    sharp = min((found for found in attempts if _cuts_are_sharp(found)), key=len)  # constants always are
+    if len(sharp) <= PLAIN:
+        return sharp
+    short = _greedy(runs, (_stairs, _table, _clamped_stairs))
+    return short if 2 * len(short) < len(sharp) else sharp
 
 
 def _cuts_are_sharp(found: list[Segment]) -> bool:

@@ -71,7 +71,7 @@ LOYALTY = [0] * 11 + list(range(1, 15)) + [15] * 5 + [16] * 71
         ([0], "return 0"),
         ([0, 1], "return 0 if x == 0 else 1"),
         (LOYALTY, "if x == 11:"),
-        ([abs(x) for x in range(-9, 10)], "if x < 10:"),
+        ([abs(x) for x in range(-9, 10)], "if x == 9:"),
         ([abs(x) for x in range(-90, 91)], "180 - x"),
     ],
 )
