@@ -72,6 +72,7 @@ class Reader:
         names = self._global_names(node, local, scope)
         parsed = Function(node.name, node.lineno, parameters, tuple(node.body), local, names)
         _check_places(parsed)
+        scope.require_current(node)
         self.read[key] = parsed
         return parsed
 
@@ -166,6 +167,16 @@ class FunctionScope:
 
     def key(self, node: ast.AST) -> Any:
         return self.function
+
+    def require_current(self, node: ast.FunctionDef) -> None:
+        """Refuse a file that was edited after the function was loaded, as far as that shows."""
+        code = self.function.__code__
+        names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        names |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)} | {a.arg for a in node.args.args}
+        used = {*code.co_names, *code.co_varnames, *code.co_freevars}
+        lines = {line for _, _, line in code.co_lines() if line is not None}
+        if not used <= names or not lines <= set(range(node.lineno, node.end_lineno + 1)):
+            raise SpecificationError(f"the file no longer holds the {node.name}() that was loaded", node.lineno)
 
     def callable(self, name: str) -> Callable | None:
         found = self._value(name)
@@ -267,6 +278,9 @@ class TextScope:
 
     def key(self, node: ast.AST) -> Any:
         return id(node)
+
+    def require_current(self, node: ast.FunctionDef) -> None:
+        """A text is what it says."""
 
     def callable(self, name: str) -> None:
         return None

@@ -1,10 +1,13 @@
 """Functions, texts and domains: what a program is read from, and what state it must not have."""
 
 import functools
+import linecache
 import random
 from math import gcd
+from pathlib import Path
 
 import pytest
+from test_constructs import function_of
 
 from course_lib.minimisation.domains import Domain
 from course_lib.minimisation.errors import EmptyDomain, LoopBound, SpecificationError, UnsupportedConstruct
@@ -175,6 +178,26 @@ def test_a_constant_is_frozen_when_the_program_is_read(monkeypatch):
     monkeypatch.setitem(globals(), "LIMIT", 100)
     assert read.run(x=4) is None
     assert program(below_limit, X).run(x=4) == "high"
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        "def f(x):\n    return x + 1\n",
+        "def f(y):\n    return y + 1\n",
+        "def g(x):\n    return x + 1\n",
+        "\n\n\ndef f(x):\n    return x + 1\n",
+    ],
+)
+def test_a_file_that_was_edited_since(later, tmp_path):
+    text = "STEP = 1\n\n\ndef f(x):\n    return x + STEP\n"
+    function = function_of(text, tmp_path)
+    assert program(function, X).run(x=1) == 2
+    path = Path(function.__code__.co_filename)
+    path.write_text("STEP = 1\n\n\n" + later)
+    linecache.clearcache()
+    with pytest.raises(SpecificationError, match="no longer holds|has no source"):
+        program(function, X)
 
 
 def test_neither_function_nor_text():
