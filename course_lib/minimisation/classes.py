@@ -6,11 +6,12 @@ from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import NamedTuple
 
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.errors import Undecided
-from course_lib.minimisation.piecewise import Function
+from course_lib.minimisation.piecewise import Function, Piece
 
 LARGEST = 1_000_000  # runs of one partition; each takes about 100 bytes
 
@@ -135,30 +136,48 @@ def partition_of_function(
     Undecided
         if more than ``limit`` values or runs must be listed, or the time is up.
     """
-    listed = sum(p.last - p.first + 1 for p in function if not _is_flat(p.entries))
+    listed = sum(_n_listed(piece) for piece in function)
     if listed > limit:
-        raise Undecided(f"{question}: {listed:,} values must be told apart, {limit:,} at most are listed")
+        raise Undecided(f"{question}: {listed:,} runs or values must be told apart, {limit:,} at most are listed")
     return Partition.of_runs(_level_sets(function, question, deadline), is_bool)
-
-
-def _is_flat(entries: tuple) -> bool:
-    return len(entries) == 1 and not _moves(entries[0])
 
 
 def _moves(entry: tuple) -> bool:
     return any(isinstance(part, tuple) and part[0] != 0 for part in entry)
 
 
+def _n_listed(piece: Piece) -> int:
+    n = piece.last - piece.first + 1
+    if any(map(_moves, piece.entries)):
+        return n
+    per_period = len(_pattern(piece.entries))
+    return 0 if per_period == 1 else min(n, per_period * (n // len(piece.entries) + 1))
+
+
+def _pattern(entries: tuple) -> list[tuple[int, int, tuple]]:
+    """Equal neighbours of one period as (first residue, last residue, entry)."""
+    runs = []
+    for entry, group in groupby(enumerate(entries), key=lambda pair: pair[1]):
+        residues = [residue for residue, _ in group]
+        runs.append((residues[0], residues[-1], entry))
+    return runs
+
+
 def _level_sets(function: Function, question: str, deadline: Deadline) -> Iterator[tuple[int, int, Hashable]]:
     for first, last, entries in function:
-        if _is_flat(entries):
+        if any(map(_moves, entries)):
+            for x in range(first, last + 1):
+                if x & 1023 == 0:
+                    deadline.check(question)
+                entry = entries[x % len(entries)]
+                yield x, x, tuple((0, p[0] * x + p[1]) if isinstance(p, tuple) else p for p in entry)
+            continue
+        pattern = _pattern(entries)
+        if len(pattern) == 1:
             yield first, last, entries[0]
             continue
-        moving, period = [_moves(entry) for entry in entries], len(entries)
-        for x in range(first, last + 1):
-            if x & 1023 == 0:
-                deadline.check(question)
-            entry = entries[x % period]
-            if moving[x % period]:
-                entry = tuple((0, p[0] * x + p[1]) if isinstance(p, tuple) else p for p in entry)
-            yield x, x, entry
+        for base in range(first - first % len(entries), last + 1, len(entries)):
+            deadline.check(question)
+            for low, high, entry in pattern:
+                if base + high >= first and base + low <= last:
+                    yield max(first, base + low), min(last, base + high), entry

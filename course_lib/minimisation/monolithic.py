@@ -21,6 +21,7 @@ from course_lib.minimisation.values import ILLEGAL, concrete, same
 
 METHODS = ("auto", "exhaustive", "witness", "outputs")
 LARGEST = 200_000  # combinations of representatives that are run one by one
+OUTPUTS = 1000  # outputs that Z3 is asked for one by one
 
 
 def best_monolithic(program: Program, method: str = "auto", timeout: float | None = None) -> Minimiser:
@@ -106,6 +107,8 @@ def _by_outputs(program: Program, deadline: Deadline) -> Minimiser:
     new.add(gamma.whole.domain, gamma.whole.precondition, gamma.whole.covered)
     first: dict = {}
     while deadline.is_satisfiable(new, "is there a further output"):
+        if len(first) == OUTPUTS:
+            raise Undecided(f"{program.name} has more than {OUTPUTS:,} outputs, too many to ask for one by one")
         values = _values(gamma, new.model())
         output = run(values)
         if output in first or output == ILLEGAL:

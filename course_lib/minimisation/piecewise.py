@@ -18,7 +18,7 @@ import z3
 from course_lib.minimisation.deadline import Deadline
 
 UNKNOWN = None  # an entry that this form cannot express
-LARGEST = 1_000_000  # entries of one function; beyond, listing the values is cheaper
+LARGEST = 100_000  # entries of one function; beyond, listing the values is cheaper
 
 
 class Piece(NamedTuple):
@@ -75,6 +75,8 @@ def pointwise(operation: Callable, *functions: Function) -> Function:
     result = []
     for first, last, entries in aligned(functions):
         period = lcm(*map(len, entries))
+        if period > LARGEST:
+            raise TooManyPieces
         if period == 1:
             values = (operation(*(e[0] for e in entries)),)
         else:
