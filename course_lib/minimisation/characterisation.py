@@ -49,7 +49,7 @@ N_TRIED = 10  # random inputs on which loops with an invariant are run
 
 @dataclass(frozen=True, eq=False)
 class Leaf:
-    """One way through a program, from its first statement to a return.
+    r"""One way through a program, from its first statement to a return.
 
     Parameters
     ----------
@@ -59,6 +59,15 @@ class Leaf:
     result : what is returned; take it apart with ``same``.
     lines : lines of the file that were run.
     returned : the local variable that is returned, where the statement names one.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.program import program
+    >>> text = "def level(age):\n if age < 18:\n  return 'child'\n return 'adult'"
+    >>> for leaf in characterise(program(text, {"age": range(0, 126)})).leaves:
+    ...     print(leaf.path_condition, leaf.store, leaf.result, leaf.lines)
+    a < 18 {'age': a} child (2, 3)
+    a >= 18 {'age': a} adult (2, 4)
     """
 
     conditions: tuple[z3.BoolRef, ...]

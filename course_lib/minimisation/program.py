@@ -26,6 +26,12 @@ class Program:
     function : the function itself, or None for a program given as text.
     source : its text.
     first_line : the line of the file on which the text starts.
+
+    Examples
+    --------
+    >>> half = program("def half(n): return n // 2", {"n": range(-5, 6)})
+    >>> half.name, half.size, str(half.domains["n"]), half.run(n=-5)
+    ('half', 11, '-5..5', -3)
     """
 
     entry: Function

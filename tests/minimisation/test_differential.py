@@ -13,7 +13,7 @@ from course_lib.minimisation.errors import EmptyDomain
 from course_lib.minimisation.program import program
 from course_lib.minimisation.values import ILLEGAL, concrete, merged, same
 
-MOST_POINTS = 48
+MOST_POINTS = 32
 
 
 def imported(text, folder, name):

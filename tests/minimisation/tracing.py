@@ -94,9 +94,10 @@ class Engine:
     def decide(self, condition):
         place = len(self.path)
         if place == len(self.decisions):
-            possible = [way for way in (True, False) if self._possible(condition if way else z3.Not(condition))]
-            self.waiting += [[*self.decisions, way] for way in possible[1:]]
-            self.decisions = [*self.decisions, possible[0]]
+            yes = self._possible(condition)
+            if yes and self._possible(z3.Not(condition)):
+                self.waiting.append([*self.decisions, False])
+            self.decisions = [*self.decisions, yes]
         self.path.append(condition if self.decisions[place] else z3.Not(condition))
         return self.decisions[place]
 
