@@ -14,8 +14,8 @@ NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -p notebook_bu
 
 .PHONY: help
 help:  ## list the targets (the default)
-	@sed -n 's/^\([a-z-]*\):[^#]*## */\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; \
-	do printf '  make %-11s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## */\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; \
+	do printf '  make %-15s %s\n' "$$name" "$$text"; done
 
 .PHONY: setup
 setup:
@@ -36,6 +36,12 @@ test: setup  ## run the whole test suite
 test-slow: setup  ## run the tests that make test leaves out
 	@$(VENV) tools/export_notebooks.py
 	$(PYTEST) tests -m slow -n $(WORKERS) --dist loadfile
+
+.PHONY: test-oldest-z3
+test-oldest-z3: setup  ## run the tests of the solver parts on the oldest Z3 that is allowed
+	$(VENV) -m pip install --quiet --upgrade --no-deps --target _build/oldest_z3 z3-solver==4.16.0.0
+	PYTHONPATH=_build/oldest_z3 $(VENV) -c "import z3; assert z3.get_version()[:2] == (4, 16)"
+	PYTHONPATH=_build/oldest_z3 $(PYTEST) tests/reconstruction tests/minimisation -m "not slow" -n $(WORKERS)
 
 .PHONY: serve
 serve: setup  ## show the built site on http://127.0.0.1:8000
