@@ -317,11 +317,11 @@ def _require_an_end(gamma: Characterisation, executor: Executor) -> None:
         return
     chance = Random(0)
     domains = gamma.program.domains.values()
-    tried = [tuple(d.values()[0] for d in domains), tuple(d.values()[-1] for d in domains)]
-    tried += [tuple(chance.choice(d.values()) for d in domains) for _ in range(N_TRIED)]
+    tried = [[d.first for d in domains], [d.last for d in domains]]
+    tried += [[chance.randint(d.first, d.last) for d in domains] for _ in range(N_TRIED)]
     for values in tried:
         executor.deadline.check("do the loops end")
-        gamma.program.result(values)
+        gamma.program.run(**dict(zip(gamma.program.domains, values, strict=True)))
 
 
 def _require_determined(gamma: Characterisation, executor: Executor) -> None:

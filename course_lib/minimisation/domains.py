@@ -55,7 +55,7 @@ class Domain:
             return cls(0, 1, is_bool=True)
         if not isinstance(given, range):
             raise SpecificationError(f"the domain of {name!r} is a range or bool, not {given!r}")
-        if len(given) == 0:
+        if not given:
             raise EmptyDomain(f"the domain of {name!r} is empty: {given!r}")
         if given.step != 1:
             raise SpecificationError(f"the domain of {name!r} must have step 1: {given!r}")

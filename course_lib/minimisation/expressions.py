@@ -68,10 +68,9 @@ class Expressions(Questions):
     def _number(self, value: Value, path: Path, sign: str, line: int) -> Value:
         if is_number(value):
             return value
-        kinds = {
-            "None" if case is None else f"a {type(case).__name__}" for _, case in choices(value) if not is_number(case)
-        }
-        error = UnsupportedConstruct(f"{sign!r} is not supported on {' or '.join(sorted(kinds))}", line, sign)
+        others = [case for _, case in choices(value) if not is_number(case)]
+        kinds = " or ".join(sorted({"None" if case is None else f"a {type(case).__name__}" for case in others}))
+        error = UnsupportedConstruct(f"{sign!r} is not supported on {kinds}", line, sign)
         number = self._only(value, is_number, path, error)
         return 0 if number is None else number
 
@@ -82,11 +81,8 @@ class Expressions(Questions):
         name, line = node.id, node.lineno
         if name not in path.function.locals:
             return path.function.globals[name].value
-        late = UnsupportedConstruct(
-            f"{name!r} is assigned for the first time inside a loop with an invariant: assign it before",
-            line,
-            "invariant",
-        )
+        reason = f"{name!r} is assigned for the first time inside a loop with an invariant: assign it before"
+        late = UnsupportedConstruct(reason, line, "invariant")
         value = self._only(path.store.get(name, UNBOUND), lambda case: case is not UNKNOWN, path, late)
         unbound = SpecificationError(f"the variable {name!r} is read before it is assigned", line)
         return self._only(value, lambda case: case is not UNBOUND, path, unbound)

@@ -295,6 +295,11 @@ def test_domains_stand_in_the_order_of_the_parameters():
     assert [list(d.values()) for d in read.domains.values()] == [[False, True], [0, 1, 2]]
 
 
+def test_a_domain_beyond_what_fits_a_machine_word():
+    read = program("def f(x): return x // 2", {"x": range(0, 10**30)})
+    assert read.run(x=10**29) == 5 * 10**28 and read.size == 10**30
+
+
 def test_a_program_without_input():
     with pytest.raises(SpecificationError, match="takes no input"):
         program("def f(): return 1", {})
