@@ -15,7 +15,7 @@ PACKAGE = Path(course_lib.__file__).parent
 HEAVY = ["numpy", "torch", "torchvision", "pandas", "matplotlib", "scipy", "sklearn", "skimage", "tqdm"]
 SHARED = {"data", "datasets", "display", "plotting", "progress"}
 FOLDERS = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-PARTS = sorted(FOLDERS - {"data", "checks"})
+PARTS = sorted(FOLDERS - SHARED - {"checks"})
 # These run in the browser, where there is nothing but z3.
 Z3_ONLY = [part for part in ("reconstruction", "minimisation") if part in PARTS]
 

@@ -13,7 +13,6 @@ import pytest
 from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.patches import Rectangle
 
-from course_lib import plotting
 from course_lib.plotting import (
     PALETTE,
     plot_classes,
@@ -23,6 +22,7 @@ from course_lib.plotting import (
     plot_image_grid,
     plot_lattice,
     plot_record_table,
+    tables,
     use_course_style,
 )
 
@@ -373,7 +373,7 @@ def test_every_colour_stands_out_on_white():
 
 
 def test_words_in_cells_can_be_read():
-    for state, (fill, ink, _, _) in plotting._CELLS.items():
+    for state, (fill, ink, _, _) in tables._CELLS.items():
         assert contrast(fill, ink) >= 4.5, state
 
 
@@ -407,7 +407,7 @@ def test_a_large_map_has_shades_and_no_words():
 
 
 def test_words_on_the_shades_of_a_map_can_be_read():
-    assert min(contrast(shade, PALETTE["ink"]) for shade in plotting._SHADES) >= 4.5
+    assert min(contrast(shade, PALETTE["ink"]) for shade in tables._SHADES) >= 4.5
 
 
 @pytest.mark.parametrize(
