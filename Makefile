@@ -3,6 +3,7 @@
 PYTHON ?= python3
 WORKERS ?= 2
 PORT ?= 8000
+SEED ?= 1
 
 VENV := .venv/bin/python
 PYTEST := $(VENV) -m pytest -rs
@@ -69,6 +70,10 @@ measure: setup  ## measure seconds and memory of each page
 .PHONY: claims
 claims: setup  ## write the page of claims
 	$(VENV) tools/claims.py
+
+.PHONY: faults
+faults: setup  ## plant forty faults in the library and see whether the tests notice (SEED=1)
+	$(VENV) tools/plant_faults.py --seed $(SEED)
 
 .PHONY: bench
 bench: setup  ## time the methods of the course against each other
