@@ -27,6 +27,7 @@ book: setup  ## build the site in _build/html, every page executed
 	@$(VENV) tools/export_notebooks.py
 	@$(VENV) tools/build_book.py
 	@$(VENV) tools/export_notebooks.py  # once more: now the numbers in the text are known
+	@$(VENV) tools/build_browser_lab.py
 
 .PHONY: test
 test: setup  ## run the whole test suite

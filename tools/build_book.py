@@ -12,6 +12,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from build_browser_lab import write_placeholder
 from jupyter_book.cli.main import main as jupyter_book
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,6 +27,7 @@ def build(root: Path = ROOT) -> None:
     os.environ["PYTHONPATH"] = str(root)
     sys.path.insert(0, str(root))
     jupyter_book(["build", str(root), "--all", "-q", "-W", "-n", "--keep-going"], standalone_mode=False)
+    write_placeholder(root / "_build" / "html")  # until build_browser_lab.py puts the lab there
 
 
 if __name__ == "__main__":

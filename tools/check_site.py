@@ -50,7 +50,7 @@ def read_page(path: Path) -> Page:
 
 def pages(site: Path) -> list[Path]:
     """The site's HTML pages, without the theme's templates in _static."""
-    return sorted(path for path in site.rglob("*.html") if "_static" not in path.relative_to(site).parts)
+    return sorted(path for path in site.rglob("*.html") if path.relative_to(site).parts[0] not in ("_static", "lite"))
 
 
 def images_without_alt_text(site: Path) -> list[str]:
@@ -107,6 +107,8 @@ def foreign_resources(site: Path) -> list[str]:
     """What the pages and style sheets would fetch from another host."""
     loaded = {path: _loaded_addresses(read_page(path)) for path in pages(site)}
     for path in site.rglob("*.css"):
+        if path.is_relative_to(site / "lite"):
+            continue
         loaded[path] = CSS_ADDRESS.findall(path.read_text(encoding="utf-8"))
     return [
         f"{path.relative_to(site)}: asks {address}"

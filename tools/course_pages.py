@@ -83,10 +83,10 @@ def notebook_pages(root: Path = ROOT) -> list[Path]:
 
 
 def chapters(root: Path = ROOT) -> list[Path]:
-    """The chapters: the notebook pages of the book's parts, primers aside."""
+    """The chapters: the notebook pages of the book's parts, without primers and labs."""
     book = root / "book"
     inside = [path for path in notebook_pages(root) if path.is_relative_to(book)]
-    return [path for path in inside if path.parent not in (book, book / "primers")]
+    return [path for path in inside if path.parent not in (book, book / "primers", book / "labs")]
 
 
 def blocks(lines: Sequence[str], first_line: int = 1, page: str | Path = "page") -> Iterator[Block]:

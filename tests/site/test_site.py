@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from pathlib import Path
-from shutil import which
 
 import check_site
 import pytest
@@ -11,17 +10,6 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM_FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 NARROW = 360  # px, a small phone
 # Rules of axe that pages may break because the theme does. Empty: tools/sphinx_course.py
 # and book/_templates repair what the theme leaves.
@@ -77,20 +65,6 @@ def test_launch_links_open_exported_notebooks(site, tmp_path):
     subprocess.run(exporter, cwd=ROOT, check=True, capture_output=True)
     assert any(tmp_path.rglob("*.ipynb"))
     assert_none(check_site.broken_launch_links(site, tmp_path, CONFIG))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed: pip install -e '.[test]' brings it"
-    )
-    executable = next(filter(None, map(which, BROWSERS)), None)
-    if executable is None:
-        pytest.skip(f"no Chromium: install one as {' or '.join(BROWSERS)} to run the browser tests")
-    with playwright.sync_playwright() as started:
-        running = started.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
-        yield running
-        running.close()
 
 
 def faults_in_browser(browser, addresses, colour_scheme):
