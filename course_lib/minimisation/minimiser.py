@@ -74,7 +74,11 @@ class LocalMinimiser:
 
     def source(self) -> str:
         """The text of the module that minimises this input: ``partition``, ``representative``, ``minimise``."""
-        return self.text or module_source(self.name, self.partition, self.program_name)
+        return self.text or self._written
+
+    @cached_property
+    def _written(self) -> str:
+        return module_source(self.name, self.partition, self.program_name)
 
 
 @dataclass(frozen=True)
