@@ -24,7 +24,8 @@ def certificate(program: Program, minimiser: DistributedMinimiser, deadline: Dea
     """All three legs; see ``verify``."""
     missing = [name for name in program.domains if name not in minimiser.locals]
     if missing:
-        unknown = Claim("unknown", reason=f"the minimiser is incomplete: {minimiser.reasons[missing[0]]}")
+        why = minimiser.reasons.get(missing[0], f"it knows no input {missing[0]!r}")
+        unknown = Claim("unknown", reason=f"the minimiser is incomplete: {why}")
         return Certificate(unknown, unknown, unknown, 0, deadline.seconds)
     modules = {name: read_module(minimiser[name].source()) for name in program.domains}
     witnesses = {name: minimiser[name].witnesses for name in modules}

@@ -160,7 +160,7 @@ class DistributedMinimiser:
 
     def explain(self) -> str:
         """What was found and proved for each input, and what stayed open, in plain words."""
-        lines = [f"{STATUSES[self.status]} for {self.program.name}, by {self.method}."]
+        lines = [f"{STATUSES[self.status]} for {self.program.name}, by {METHODS[self.method]}."]
         for name, domain in self.program.domains.items():
             if name in self.locals:
                 n, size = len(self.locals[name].representatives), domain.size
@@ -172,6 +172,12 @@ class DistributedMinimiser:
         return "\n".join(lines)
 
 
+METHODS = {
+    "witness": "witness refinement",
+    "exhaustive": "running all inputs",
+    "figure7": "Fig. 7",
+    "outputs": "asking for one output after the other",
+}
 STATUSES = {
     "best": "A best minimiser",
     "minimiser": "A minimiser that may collect more than it must",
@@ -244,6 +250,6 @@ class Minimiser:
         if self.status == "incomplete":
             return f"No monolithic minimiser for {self.program.name}: {self.reason}"
         return (
-            f"A best monolithic minimiser for {self.program.name}, by {self.method}: "
+            f"A best monolithic minimiser for {self.program.name}, by {METHODS[self.method]}: "
             f"{self.n_classes} class{'es' * (self.n_classes != 1)}, one for each output."
         )
