@@ -76,7 +76,7 @@ def report(p: Program, dm: DistributedMinimiser, timeout: float | None = None) -
     >>> p = program("def benefits(salary): return salary < 10000", {"salary": range(0, 100_001)})
     >>> lines, proved = report(p, best_distributed(p))
     >>> print(*lines, sep="\\n")
-    A best minimiser for benefits, by witness.
+    A best minimiser for benefits, by witness refinement.
     <BLANKLINE>
     salary: 2 classes of 100001 values. Send
              0 for 0..9999 (10000 values)

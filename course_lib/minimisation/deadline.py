@@ -63,6 +63,10 @@ class Deadline:
         """What is left in seconds, for another deadline: above 0, or None."""
         return None if self.timeout is None else max(0.001, self.timeout - self.seconds)
 
+    def part(self, seconds: float) -> Deadline:
+        """A deadline of at most so many seconds of what is left, for a question that need not be settled."""
+        return Deadline(seconds if self.timeout is None else max(0.001, min(seconds, self.timeout - self.seconds)))
+
     def check(self, question: str) -> None:
         """Raise Undecided, naming the question, if the time is up: for loops that ask no solver."""
         if self.timeout is not None and self.seconds > self.timeout:

@@ -108,20 +108,17 @@ def _domain_check(x: str, partition: Partition) -> list[str]:
 def _partition_body(x: str, partition: Partition) -> list[str]:
     if partition.is_bool:
         return [f"return 1 if {x} else 0" if len(partition.runs) == 2 else "return 0"]
-    plain = _branches(x, segments(partition.runs))
     pattern = fold(partition.runs)
     if pattern is None:
-        return plain
+        return _branches(x, segments(partition.runs))
     rest = f"({_minus(x, pattern.shift)}) % {pattern.period}" if pattern.shift else f"{x} % {pattern.period}"
     parts = segments(pattern.runs)
     if len(parts) == 1 and not parts[0].table:
-        folded = [f"return {_label(rest, parts[0], simple=False)}"]
-    elif pattern.period <= TABLE:
-        folded = [f"return {_tuple(_all_labels(pattern.runs))}[{rest}]"]
-    else:
-        name = "rest" if x != "rest" else "remainder"
-        folded = [f"{name} = {rest}", *_branches(name, parts)]
-    return folded if len(folded) <= len(plain) else plain
+        return [f"return {_label(rest, parts[0], simple=False)}"]
+    if pattern.period <= TABLE:
+        return [f"return {_tuple(_all_labels(pattern.runs))}[{rest}]"]
+    name = "rest" if x != "rest" else "remainder"
+    return [f"{name} = {rest}", *_branches(name, parts)]
 
 
 def _all_labels(runs: Sequence[Run]) -> list[int]:

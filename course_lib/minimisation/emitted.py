@@ -7,7 +7,7 @@ itself, so that a slip of the pen in the module, or in the code that wrote it, s
 from __future__ import annotations
 
 import ast
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -257,18 +257,22 @@ def _split(test: ast.expr, name: str, reached: Intervals) -> tuple[Intervals, In
 
 
 def _where(reached: Intervals, operator: type, bound: int) -> Intervals:
-    if operator is ast.Eq:
-        return _clipped(reached, bound, bound)
-    if operator is ast.NotEq:
-        return _clipped(reached, None, bound - 1) + _clipped(reached, bound + 1, None)
-    if operator in (ast.Lt, ast.LtE):
-        return _clipped(reached, None, bound - (operator is ast.Lt))
-    return _clipped(reached, bound + (operator is ast.Gt), None)
+    if operator in (ast.Eq, ast.NotEq):
+        below, rest = _cut(reached, bound)
+        at, above = _cut(rest, bound + 1)
+        return at if operator is ast.Eq else below + above
+    below, above = _cut(reached, bound + (operator in (ast.LtE, ast.Gt)))
+    return below if operator in (ast.Lt, ast.LtE) else above
 
 
-def _clipped(reached: Intervals, low: int | None, high: int | None) -> Intervals:
-    cut = ((a if low is None else max(a, low), b if high is None else min(b, high)) for a, b in reached)
-    return [(a, b) for a, b in cut if a <= b]
+def _cut(reached: Intervals, bound: int) -> tuple[Intervals, Intervals]:
+    """The parts of ascending intervals below a bound, and from it on."""
+    place = bisect_left(reached, (bound,))
+    below, above = reached[:place], reached[place:]
+    if below and below[-1][1] >= bound:
+        first, last = below[-1]
+        below[-1], above = (first, bound - 1), [(bound, last), *above]
+    return below, above
 
 
 def _number(node: ast.expr) -> int:

@@ -74,7 +74,11 @@ class LocalMinimiser:
 
     def source(self) -> str:
         """The text of the module that minimises this input: ``partition``, ``representative``, ``minimise``."""
-        return self.text or module_source(self.name, self.partition, self.program_name)
+        return self.text or self._written
+
+    @cached_property
+    def _written(self) -> str:
+        return module_source(self.name, self.partition, self.program_name)
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,7 @@ class DistributedMinimiser:
 
     def explain(self) -> str:
         """What was found and proved for each input, and what stayed open, in plain words."""
-        lines = [f"{STATUSES[self.status]} for {self.program.name}, by {self.method}."]
+        lines = [f"{STATUSES[self.status]} for {self.program.name}, by {METHODS[self.method]}."]
         for name, domain in self.program.domains.items():
             if name in self.locals:
                 n, size = len(self.locals[name].representatives), domain.size
@@ -168,6 +172,12 @@ class DistributedMinimiser:
         return "\n".join(lines)
 
 
+METHODS = {
+    "witness": "witness refinement",
+    "exhaustive": "running all inputs",
+    "figure7": "Fig. 7",
+    "outputs": "asking for one output after the other",
+}
 STATUSES = {
     "best": "A best minimiser",
     "minimiser": "A minimiser that may collect more than it must",
@@ -240,6 +250,6 @@ class Minimiser:
         if self.status == "incomplete":
             return f"No monolithic minimiser for {self.program.name}: {self.reason}"
         return (
-            f"A best monolithic minimiser for {self.program.name}, by {self.method}: "
+            f"A best monolithic minimiser for {self.program.name}, by {METHODS[self.method]}: "
             f"{self.n_classes} class{'es' * (self.n_classes != 1)}, one for each output."
         )

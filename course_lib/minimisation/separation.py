@@ -30,13 +30,22 @@ class Inseparable(Exception):
 
 def groups(run: Behaviour, name: str, values: Sequence, witnesses: Sequence[Witness], deadline: Deadline) -> list[list]:
     """The values in groups of equal outputs at every witness, by running the program."""
-    grouped: dict[tuple, list] = {}
     names = list(run.program.domains)
-    for value in values:
-        deadline.check(f"{name}: the runs at the witnesses")
-        signature = tuple(run(tuple(value if n == name else w[n] for n in names)) for w in witnesses)
-        grouped.setdefault(signature, []).append(value)
-    return list(grouped.values())
+    grouped = [list(values)]
+    for witness in witnesses:
+        finer: list[list] = []
+        for group in grouped:
+            deadline.check(f"{name}: the runs at the witnesses")
+            if len(group) == 1:
+                finer.append(group)
+                continue
+            alike: dict = {}
+            for value in group:
+                output = run(tuple(value if n == name else witness[n] for n in names))
+                alike.setdefault(output, []).append(value)
+            finer += alike.values()
+        grouped = finer
+    return grouped
 
 
 def separating_witnesses(

@@ -108,7 +108,7 @@ def test_a_violated_precondition_is_one_more_output():
 
 def test_explanations_say_what_is_proved():
     text = best_distributed(worked("toll")).explain()
-    assert text.splitlines()[0] == "A best minimiser for toll, by exhaustive."
+    assert text.splitlines()[0] == "A best minimiser for toll, by running all inputs."
     assert "hour: 3 classes of 24 values, told apart by 1 witness" in text
     assert "one for each output" in best_monolithic(worked("toll")).explain()
 

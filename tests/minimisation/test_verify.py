@@ -6,7 +6,7 @@ import z3
 from course_lib.minimisation import best_distributed, best_monolithic, characterise, examples, program, verify
 from course_lib.minimisation import certify_distributed as legs
 from course_lib.minimisation.certificate import Claim
-from course_lib.minimisation.concrete_leg import ALL, SEEDED
+from course_lib.minimisation.concrete_leg import ALL, SEEDED, Runs
 from course_lib.minimisation.errors import UnsupportedConstruct
 
 
@@ -68,10 +68,21 @@ def test_a_solver_that_gives_up_leaves_small_programs_to_the_runs(monkeypatch):
     certificate = verify(p, best_distributed(p, "exhaustive"))
     assert certificate.correct == "proved"
     assert "by running all inputs" in certificate.correct.reason
-    assert certificate.idempotent == "unknown"
+    assert (certificate.idempotent, certificate.best) == ("proved", "proved")
     large = program("def f(x): return x < 7", {"x": range(10**6)})
     certificate = verify(large, best_distributed(large))
-    assert {certificate.correct, certificate.best} == {"unknown"}
+    assert (certificate.correct, certificate.idempotent, certificate.best) == ("unknown", "proved", "unknown")
+
+
+def test_minimising_twice_is_refuted_by_looking_where_the_solver_gives_up(monkeypatch):
+    p = worked("credit")
+    dm = best_distributed(p)
+    swapped = dm.with_source("tax", dm["tax"].source().replace("(1, 3)[k]", "(3, 1)[k]"))
+    monkeypatch.setattr(z3.Solver, "check", lambda *_: z3.unknown)
+    monkeypatch.setattr(legs, "compare", lambda *_: Runs(0, False))
+    certificate = verify(p, swapped)
+    assert certificate.idempotent == "refuted"
+    assert certificate.idempotent.counterexample in ({"tax": 1}, {"tax": 3})
 
 
 def test_a_stopped_certificate_claims_nothing():
