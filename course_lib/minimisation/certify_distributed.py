@@ -20,6 +20,7 @@ from course_lib.minimisation.separation import Inseparable, separating_witnesses
 from course_lib.minimisation.values import concrete
 
 PATIENCE = 10  # seconds for a proof of what is known by other means
+LONG = 20_000  # returns of a module beyond which no solver is asked about it: to write them out alone takes a second
 
 
 def certificate(program: Program, minimiser: DistributedMinimiser, deadline: Deadline) -> Certificate:
@@ -86,6 +87,9 @@ def _counterexample(
     First one input at a time: if m changes no output on any one input, whatever the others, it changes
     none on all together. Only if that fails, all at once.
     """
+    for name, module in modules.items():
+        if len(module.partition.pieces) > LONG:
+            raise Undecided(f"the module of {name} returns in more than {LONG:,} places, too many to prove it")
     if all(_find(program, modules, [name], gamma, deadline) is None for name in program.domains):
         return None
     return _find(program, modules, list(program.domains), gamma, deadline)
@@ -104,7 +108,7 @@ def _find(
         inputs[name] = y != 0 if domain.is_bool else y
         outside.append(z3.Not(z3.And(domain.first <= y, y <= domain.last)))
     solver.add(raw.domain, z3.Or(differs(raw, gamma.at("''", inputs)), *outside))
-    if not deadline.is_satisfiable(solver, f"does minimising {', '.join(names)} change an output"):
+    if not deadline.is_satisfiable(solver, question=f"does minimising {', '.join(names)} change an output"):
         return None
     return {name: concrete(x, solver.model()) for name, x in raw.variables.items()}
 
@@ -143,12 +147,13 @@ def _unstable(program: Program, name: str, module: Module, deadline: Deadline) -
     x, y = z3.Ints("x minimised")
     solver = quick_solver()
     solver.add(domain.first <= x, x <= domain.last, y == module.term(x), module.term(y) != y)
+    question = f"{name}: does minimising twice give something else"
     try:
-        if not deadline.part(PATIENCE / 5).is_satisfiable(solver, f"{name}: does minimising twice give something else"):
+        if not deadline.part(PATIENCE / 5).is_satisfiable(solver, question=question):
             return None
         return solver.model().eval(x, model_completion=True).as_long()
     except Undecided:
-        deadline.check(f"{name}: does minimising twice give something else")
+        deadline.check(question)
         return next((value for value in module.range() if module(value) != value), None)
 
 

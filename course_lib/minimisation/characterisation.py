@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import z3
 
-from course_lib.minimisation.deadline import Deadline
+from course_lib.minimisation.deadline import Deadline, thorough_solver
 from course_lib.minimisation.errors import (
     EmptyDomain,
     SpecificationError,
@@ -20,7 +20,6 @@ from course_lib.minimisation.errors import (
     shown_inputs,
 )
 from course_lib.minimisation.executor import Executor, Path
-from course_lib.minimisation.questions import thorough_solver
 from course_lib.minimisation.syntax import walk
 from course_lib.minimisation.values import (
     UNBOUND,

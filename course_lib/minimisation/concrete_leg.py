@@ -65,9 +65,7 @@ def compare(
     outputs: dict[tuple, object] = {}
     wrong = unstable = None
     n_runs = 0
-    for values in inputs:
-        if n_runs & 255 == 0:
-            deadline.check("the runs of the program against the source")
+    for values in deadline.watch(inputs, "the runs of the program against the source"):
         n_runs += 1
         minimised = tuple(mapped[name](x) for name, x in zip(program.domains, values, strict=True))
         if minimised not in outputs:

@@ -39,9 +39,7 @@ class Table:
         self.program, self.deadline = program, deadline
         run, numbers = Behaviour(program), {}
         self.numbers: list[int] = []
-        for i, values in enumerate(all_inputs(program)):
-            if i & 255 == 0:
-                deadline.check("the runs on all inputs")
+        for values in deadline.watch(all_inputs(program), "the runs on all inputs"):
             self.numbers.append(numbers.setdefault(run(values), len(numbers)))
         if list(numbers) == [ILLEGAL]:
             raise EmptyDomain(f"no input of {program.name} meets its precondition", program.first_line)
@@ -63,11 +61,13 @@ class Table:
         others = [other for other in self.program.domains if other != name]
         labels, n_classes = [0] * domain.size, 1
         witnesses: list[Witness] = []
+        question = f"the classes of {name}"
         for values, outputs in self.columns(name):
-            self.deadline.check(f"the classes of {name}")
             numbers: dict[tuple[int, int], int] = {}
-            refined = [numbers.setdefault(pair, len(numbers)) for pair in zip(labels, outputs, strict=True)]
+            pairs = self.deadline.watch(zip(labels, outputs, strict=True), question)
+            refined = [numbers.setdefault(pair, len(numbers)) for pair in pairs]
             if len(numbers) > n_classes:
                 labels, n_classes = refined, len(numbers)
                 witnesses.append(dict(zip(others, values, strict=True)))
+        labels = self.deadline.watch(labels, question)
         return Partition.of_labels(map(int, domain.values()), labels, domain.is_bool), witnesses

@@ -145,8 +145,7 @@ def _pair_by_running(p: Program, q: Program, deadline: Deadline) -> tuple[dict, 
     run_p, run_q = Behaviour(p), Behaviour(q)
     names = list(p.domains)
     seen: dict = {}
-    for values in all_inputs(p):
-        deadline.check("the runs of both programs")
+    for values in deadline.watch(all_inputs(p), "the runs of both programs"):
         ordered = tuple(values[names.index(name)] for name in q.domains)
         output = run_p(values)
         earlier, earlier_output = seen.setdefault(run_q(ordered), (values, output))
@@ -161,7 +160,7 @@ def _pair_by_proof(p: Program, q: Program, deadline: Deadline) -> tuple[dict, di
     first, second = of_p.at("'"), of_p.at("''")
     solver = quick_solver()
     solver.add(differs(first, second), agrees(of_q.at("'q", first.variables), of_q.at("''q", second.variables)))
-    if not deadline.is_satisfiable(solver, f"does {p.name} tell apart what {q.name} does not"):
+    if not deadline.is_satisfiable(solver, question=f"does {p.name} tell apart what {q.name} does not"):
         return None
     model = solver.model()
     pair = tuple({name: concrete(x, model) for name, x in copy.variables.items()} for copy in (first, second))

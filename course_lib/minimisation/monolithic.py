@@ -88,9 +88,7 @@ def _by_running(
     weights = None
     if dm is not None:
         weights = product(*(dm[name].sizes for name in program.domains))
-    for i, values in enumerate(inputs):
-        if i & 255 == 0:
-            deadline.check("the runs of the program")
+    for values in deadline.watch(inputs, "the runs of the program"):
         weight = 1 if weights is None else prod(next(weights))
         output = run(values)
         if output != ILLEGAL:
@@ -106,7 +104,7 @@ def _by_outputs(program: Program, deadline: Deadline) -> Minimiser:
     new = quick_solver()
     new.add(gamma.whole.domain, gamma.whole.precondition, gamma.whole.covered)
     first: dict = {}
-    while deadline.is_satisfiable(new, "is there a further output"):
+    while deadline.is_satisfiable(new, question="is there a further output"):
         if len(first) == OUTPUTS:
             raise Undecided(f"{program.name} has more than {OUTPUTS:,} outputs, too many to ask for one by one")
         values = _values(gamma, new.model())
@@ -128,7 +126,7 @@ def _smallest(gamma: Gamma, output: object, deadline: Deadline) -> tuple:
     solver = quick_solver()
     solver.add(gamma.whole.domain, gamma.whole.precondition, gamma.whole.covered, same(gamma.whole.result, output))
     question = f"the smallest input with output {output!r}"
-    if not deadline.is_satisfiable(solver, question):
+    if not deadline.is_satisfiable(solver, question=question):
         raise Disagreement(f"no input of Γ gives {output!r}, but the program does")
     values = _values(gamma, solver.model())
     for place, (name, variable) in enumerate(gamma.variables.items()):
@@ -136,7 +134,7 @@ def _smallest(gamma: Gamma, output: object, deadline: Deadline) -> tuple:
         low, high = gamma.program.domains[name].first, int(values[place])
         while low < high:
             middle = (low + high) // 2
-            if deadline.is_satisfiable(solver, question, number <= middle):
+            if deadline.is_satisfiable(solver, number <= middle, question=question):
                 values = _values(gamma, solver.model())
                 high = int(values[place])
             else:

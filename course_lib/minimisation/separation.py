@@ -35,12 +35,11 @@ def groups(run: Behaviour, name: str, values: Sequence, witnesses: Sequence[Witn
     for witness in witnesses:
         finer: list[list] = []
         for group in grouped:
-            deadline.check(f"{name}: the runs at the witnesses")
             if len(group) == 1:
                 finer.append(group)
                 continue
             alike: dict = {}
-            for value in group:
+            for value in deadline.watch(group, f"{name}: the runs at the witnesses"):
                 output = run(tuple(value if n == name else witness[n] for n in names))
                 alike.setdefault(output, []).append(value)
             finer += alike.values()
@@ -86,6 +85,6 @@ def separating_witness(gamma: Gamma, name: str, first: Any, second: Any, deadlin
     others = {n: variable for n, variable in one.variables.items() if n != name}
     solver = quick_solver()
     solver.add(z3.simplify(differs(one, gamma.at("''", {**others, name: second}))))
-    if not deadline.is_satisfiable(solver, f"{name}: is {first!r} told apart from {second!r}"):
+    if not deadline.is_satisfiable(solver, question=f"{name}: is {first!r} told apart from {second!r}"):
         return None
     return {n: concrete(variable, solver.model()) for n, variable in others.items()}

@@ -47,7 +47,7 @@ def cut_by(gamma: Gamma, name: str, witnesses: Sequence[Witness], deadline: Dead
         return Partition.of_runs([(domain.first, domain.last, ())], domain.is_bool)
     try:
         outputs = [_output(gamma, name, witness, deadline) for witness in witnesses]
-        joined = outputs[0] if len(outputs) == 1 else pointwise(join, *outputs)
+        joined = outputs[0] if len(outputs) == 1 else pointwise(join, *outputs, deadline=deadline)
     except TooManyPieces:
         joined = [Piece(domain.first, domain.last, (UNKNOWN,))]
     joined = filled(joined, gamma, name, witnesses, deadline)
@@ -69,13 +69,17 @@ def _output(gamma: Gamma, name: str, witness: Witness, deadline: Deadline) -> Fu
             known[symbol] = identity(first, last)
     evaluate = Evaluator(known, first, last, deadline)
     legal = evaluate(gamma.whole.precondition)
-    options = [pointwise(lambda holds: ABSENT if holds else UNKNOWN if holds is UNKNOWN else ("illegal",), legal)]
+
+    def refused(holds):
+        return ABSENT if holds else UNKNOWN if holds is UNKNOWN else ("illegal",)
+
+    options = [pointwise(refused, legal, deadline=deadline)]
     for conditions, parts in _alternatives(gamma.whole.result):
         guards = [evaluate(as_formula(condition)) for condition in conditions]
         texts = [part if isinstance(part, str) else None for part in parts]
         numbers = [evaluate(part) for part in parts if not isinstance(part, str)]
-        options.append(_option([legal, *guards], texts, numbers))
-    return _merged(options)
+        options.append(_option([legal, *guards], texts, numbers, deadline))
+    return _merged(options, deadline)
 
 
 def _alternatives(value: Any) -> Iterator[tuple[list, list]]:
@@ -97,7 +101,7 @@ def _alternatives(value: Any) -> Iterator[tuple[list, list]]:
         yield [], [repr(value)]
 
 
-def _option(guards: list[Function], texts: list[str | None], numbers: list[Function]) -> Function:
+def _option(guards: list[Function], texts: list[str | None], numbers: list[Function], deadline: Deadline) -> Function:
     n_guards = len(guards)
 
     def entry(*entries):
@@ -109,10 +113,10 @@ def _option(guards: list[Function], texts: list[str | None], numbers: list[Funct
         values = iter(entries[n_guards:])
         return tuple(next(values) if text is None else text for text in texts)
 
-    return pointwise(entry, *guards, *numbers)
+    return pointwise(entry, *guards, *numbers, deadline=deadline)
 
 
-def _merged(options: list[Function]) -> Function:
+def _merged(options: list[Function], deadline: Deadline) -> Function:
     """One function of many of which one at most is present at each value; in pairs, for speed."""
 
     def present(a, b):
@@ -121,5 +125,5 @@ def _merged(options: list[Function]) -> Function:
 
     while len(options) > 1:
         pairs = zip(options[::2], options[1::2], strict=False)
-        options = [pointwise(present, a, b) for a, b in pairs] + options[len(options) // 2 * 2 :]
-    return pointwise(lambda entry: UNKNOWN if entry == ABSENT else entry, options[0])
+        options = [pointwise(present, *pair, deadline=deadline) for pair in pairs] + options[len(options) // 2 * 2 :]
+    return pointwise(lambda entry: UNKNOWN if entry == ABSENT else entry, options[0], deadline=deadline)

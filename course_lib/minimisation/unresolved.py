@@ -99,12 +99,12 @@ class _Signatures:
 
     def _smallest(self, solver: z3.Solver, x: z3.ArithRef, low: int, high: int) -> int | None:
         question = f"the cuts of {self.name}"
-        if not self.deadline.is_satisfiable(solver, question):
+        if not self.deadline.is_satisfiable(solver, question=question):
             return None
         high = solver.model()[x].as_long()
         while low + 1 < high:
             middle = (low + high) // 2
-            if self.deadline.is_satisfiable(solver, question, x <= middle):
+            if self.deadline.is_satisfiable(solver, x <= middle, question=question):
                 high = solver.model()[x].as_long()
             else:
                 low = middle

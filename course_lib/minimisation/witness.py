@@ -46,11 +46,11 @@ def classes_by_witnesses(gamma: Gamma, name: str, deadline: Deadline) -> tuple[P
     while max(classes.sizes) > 1:
         solver.push()
         solver.add(_together(gamma, name, classes, witnesses, *pair))
-        if not deadline.is_satisfiable(solver, question):
+        if not deadline.is_satisfiable(solver, question=question):
             break
         witnesses.append({other: concrete(variable, solver.model()) for other, variable in others.items()})
         solver.pop()
-        finer = classes.refined(cut_by(gamma, name, witnesses[-1:], deadline))
+        finer = classes.refined(cut_by(gamma, name, witnesses[-1:], deadline), deadline)
         if len(finer.sizes) == len(classes.sizes):
             raise Disagreement(f"the proof finds values of {name} told apart by {witnesses[-1]}, the runs do not")
         classes = finer
