@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import z3
@@ -88,11 +89,15 @@ def _counterexample(
     none on all together. Only if that fails, all at once.
     """
     for name, module in modules.items():
-        if len(module.partition.pieces) > LONG:
+        if _is_long(module):
             raise Undecided(f"the module of {name} returns in more than {LONG:,} places, too many to prove it")
     if all(_find(program, modules, [name], gamma, deadline) is None for name in program.domains):
         return None
     return _find(program, modules, list(program.domains), gamma, deadline)
+
+
+def _is_long(module: Module) -> bool:
+    return len(module.partition.pieces) > LONG
 
 
 def _find(
@@ -144,17 +149,16 @@ def _idempotent(
 def _unstable(program: Program, name: str, module: Module, deadline: Deadline) -> int | None:
     """A value with m(m(x)) ≠ m(x), or None: by proof, or else by looking at all values that m returns."""
     domain = program.domains[name]
-    x, y = z3.Ints("x minimised")
-    solver = quick_solver()
-    solver.add(domain.first <= x, x <= domain.last, y == module.term(x), module.term(y) != y)
     question = f"{name}: does minimising twice give something else"
-    try:
-        if not deadline.part(PATIENCE / 5).is_satisfiable(solver, question=question):
-            return None
-        return solver.model().eval(x, model_completion=True).as_long()
-    except Undecided:
-        deadline.check(question)
-        return next((value for value in module.range() if module(value) != value), None)
+    if not _is_long(module):
+        x, y = z3.Ints("x minimised")
+        solver = quick_solver()
+        solver.add(domain.first <= x, x <= domain.last, y == module.term(x), module.term(y) != y)
+        with suppress(Undecided):
+            if not deadline.part(PATIENCE / 5).is_satisfiable(solver, question=question):
+                return None
+            return solver.model().eval(x, model_completion=True).as_long()
+    return next((value for value in deadline.watch(module.range(), question) if module(value) != value), None)
 
 
 def _best(
