@@ -61,21 +61,23 @@ class _Faults:
 
 
 def _faults(program: Program, minimiser: Minimiser, deadline: Deadline) -> _Faults:
-    run, found, outputs = Behaviour(program), _Faults(), {}
-    for values in deadline.watch(minimiser.representatives, "the runs of the representatives"):
-        earlier = outputs.setdefault(run(values), values)
-        if earlier != values and found.alike is None:
-            found.alike = earlier, values
-        if found.moved is None and minimiser(values) != values:
+    run, found = Behaviour(program), _Faults()
+    sent = dict(zip(minimiser.outputs, minimiser.representatives, strict=True))
+    gives = {r: run(r) for r in deadline.watch(minimiser.representatives, "the runs of the representatives")}
+    first: dict = {}
+    for values, output in gives.items():
+        if first.setdefault(output, values) != values and found.alike is None:
+            found.alike = first[output], values
+        if sent.get(output) != values and found.moved is None:
             found.moved = values
     try:
         for values in deadline.watch(_inputs(program), "the runs of the program"):
             found.n_runs += 1
             output = run(values)
-            if output != ILLEGAL and (output not in outputs or run(minimiser(values)) != output):
+            if output != ILLEGAL and (output not in sent or gives[sent[output]] != output):
                 found.wrong = values
                 return found
-        found.wrong = _uncovered(program, outputs, deadline)
+        found.wrong = _uncovered(program, first, deadline)
     except Undecided as error:
         found.open_reason = error.reason
     return found

@@ -9,11 +9,12 @@ from random import Random
 
 from course_lib.minimisation.behaviour import Behaviour, all_inputs
 from course_lib.minimisation.deadline import Deadline
+from course_lib.minimisation.domains import Domain
 from course_lib.minimisation.emitted import Module
 from course_lib.minimisation.program import Program
 from course_lib.minimisation.unresolved import Witness
 
-ALL = 100_000  # inputs up to which all are run
+ALL = 2**17  # inputs up to which all are run; 0..100000 is a common domain
 SEEDED = 1000
 CUTS = 10_000  # cuts of one input whose sides are run; of more, a seeded choice
 
@@ -61,23 +62,19 @@ def compare(
         inputs: Iterator[tuple] = all_inputs(program)
     else:
         inputs = islice(_telling_inputs(program, modules, cuts, witnesses), ALL)
-    mapped = {name: _Memo(module, program.domains[name].is_bool) for name, module in modules.items()}
+    mapped = [_Memo(modules[name], domain) for name, domain in program.domains.items()]
     outputs: dict[tuple, object] = {}
     wrong = unstable = None
     n_runs = 0
     for values in deadline.watch(inputs, "the runs of the program against the source"):
         n_runs += 1
-        minimised = tuple(mapped[name](x) for name, x in zip(program.domains, values, strict=True))
+        minimised = tuple([memo[x] for memo, x in zip(mapped, values, strict=True)])
         if minimised not in outputs:
-            legal = all(x in domain for x, domain in zip(minimised, program.domains.values(), strict=True))
-            outputs[minimised] = run(minimised) if legal else REFUSES
+            outputs[minimised] = run(minimised) if all(x is not None for x in minimised) else REFUSES
+            if unstable is None and tuple([memo[x] for memo, x in zip(mapped, minimised, strict=True)]) != minimised:
+                unstable = dict(zip(program.domains, values, strict=True))
         if wrong is None and (outputs[minimised] is REFUSES or run(values) != outputs[minimised]):
             wrong = dict(zip(program.domains, values, strict=True))
-        if (
-            unstable is None
-            and tuple(mapped[n](x) for n, x in zip(program.domains, minimised, strict=True)) != minimised
-        ):
-            unstable = dict(zip(program.domains, values, strict=True))
         if wrong and unstable:
             break
     return Runs(n_runs, everything and not (wrong and unstable), wrong, unstable)
@@ -86,21 +83,22 @@ def compare(
 REFUSES = object()
 
 
-class _Memo:
-    """What a module's ``minimise`` returns, each value walked once; None where it raises."""
+class _Memo(dict):
+    """What a module's ``minimise`` returns, each value walked once; None where that is no value of the domain."""
 
-    def __init__(self, module: Module, is_bool: bool) -> None:
-        self.module, self.is_bool = module, is_bool
-        self._known: dict[int, int | None] = {None: None}
+    def __init__(self, module: Module, domain: Domain) -> None:
+        super().__init__({None: None})
+        self.module, self.domain = module, domain
 
-    def __call__(self, x: int | None) -> int | bool | None:
-        if x not in self._known:
-            try:
-                found = self.module(int(x))
-                self._known[x] = bool(found) if self.is_bool and found in (0, 1) else found
-            except (ValueError, IndexError):
-                self._known[x] = None
-        return self._known[x]
+    def __missing__(self, x: int) -> int | bool | None:
+        try:
+            found: int | bool | None = self.module(int(x))
+        except (ValueError, IndexError):
+            found = None
+        if found not in self.domain:
+            found = None
+        self[x] = bool(found) if self.domain.is_bool and found is not None else found
+        return self[x]
 
 
 def _telling_inputs(

@@ -61,7 +61,7 @@ class Table:
         others = [other for other in self.program.domains if other != name]
         labels, n_classes = [0] * domain.size, 1
         witnesses: list[Witness] = []
-        question = f"the classes of {name}"
+        question = f"{name}: its classes"
         for values, outputs in self.columns(name):
             numbers: dict[tuple[int, int], int] = {}
             pairs = self.deadline.watch(zip(labels, outputs, strict=True), question)

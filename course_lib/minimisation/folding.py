@@ -65,6 +65,8 @@ def segments(runs: Sequence[Run]) -> list[Segment]:
     >>> [(s.first, s.last) for s in segments([Run(n, n, n) for n in range(50)])]
     [(0, 49)]
     >>> [(s.first, s.last) for s in segments([Run(0, 10, 0), Run(11, 11, 1), Run(12, 12, 2), Run(13, 13, 3)])]
+    [(0, 13)]
+    >>> [(s.first, s.last) for s in segments([Run(0, 10, 0), Run(11, 11, 2), Run(12, 12, 1), Run(13, 13, 3)])]
     [(0, 10), (11, 11), (12, 12), (13, 13)]
     """
     attempts = [_greedy(runs, forms) for forms in ((_stairs, _table), (_table,), (_stairs,), (), ALL)]

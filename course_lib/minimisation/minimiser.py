@@ -158,6 +158,11 @@ class DistributedMinimiser:
             path.write_text(self[name].source(), encoding="utf-8")
         return paths
 
+    def why_open(self, name: str) -> str:
+        """What stayed open of an input, after its name, in one line."""
+        reason = self.reasons[name].removeprefix(f"{name}: ")
+        return f"{name}{', open' if name in self.locals else ''}: {reason}"
+
     def explain(self) -> str:
         """What was found and proved for each input, and what stayed open, in plain words."""
         lines = [f"{STATUSES[self.status]} for {self.program.name}, by {METHODS[self.method]}."]
@@ -168,7 +173,7 @@ class DistributedMinimiser:
                 proof = f", told apart by {told_apart} witness{'es' * (told_apart != 1)}" if told_apart else ""
                 lines.append(f"{name}: {n} class{'es' * (n != 1)} of {size} value{'s' * (size != 1)}{proof}")
             if name in self.reasons:
-                lines.append(f"open: {self.reasons[name]}" if name in self.locals else f"{name}: {self.reasons[name]}")
+                lines.append(self.why_open(name))
         return "\n".join(lines)
 
 

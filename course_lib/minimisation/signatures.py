@@ -42,7 +42,7 @@ def cut_by(gamma: Gamma, name: str, witnesses: Sequence[Witness], deadline: Dead
         if too many values would have to be listed or run, or the time is up.
     """
     domain = gamma.program.domains[name]
-    question = f"the classes of {name}"
+    question = f"{name}: its classes"
     if not witnesses:
         return Partition.of_runs([(domain.first, domain.last, ())], domain.is_bool)
     try:

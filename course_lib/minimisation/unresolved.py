@@ -72,7 +72,7 @@ class _Signatures:
 
     def at(self, x: int) -> tuple:
         """The signature of one value, as an entry of the piecewise function."""
-        self.deadline.check(f"the classes of {self.name}")
+        self.deadline.check(f"{self.name}: its classes")
         domains = self.gamma.program.domains
         value = bool(x) if domains[self.name].is_bool else x
         inputs = (tuple(value if n == self.name else w[n] for n in domains) for w in self.witnesses)
@@ -91,14 +91,14 @@ class _Signatures:
             if end is None:
                 return
             first = end
-        raise Undecided(f"the classes of {self.name}: not linear in {self.name}, and more than {CUTS:,} cuts")
+        raise Undecided(f"{self.name}: its classes: not linear in {self.name}, and more than {CUTS:,} cuts")
 
     def _differs(self, x: z3.ArithRef, fixed: int, witness: Witness, i: int) -> z3.BoolRef:
         one = self.gamma.at(f"'{i}", {**witness, self.name: x})
         return differs(one, self.gamma.at(f"''{i}", {**witness, self.name: fixed}))
 
     def _smallest(self, solver: z3.Solver, x: z3.ArithRef, low: int, high: int) -> int | None:
-        question = f"the cuts of {self.name}"
+        question = f"{self.name}: its cuts"
         if not self.deadline.is_satisfiable(solver, question=question):
             return None
         high = solver.model()[x].as_long()

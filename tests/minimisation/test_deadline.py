@@ -49,7 +49,7 @@ LOOPS = {
     "all runs": lambda late: Table(SQUARE, late),
     "classes of all runs": lambda late: late_table().classes("x"),
     "groups": lambda late: groups(Behaviour(SQUARE), "x", range(9), [{}], late),
-    "runs against the source": lambda late: compare_runs(SQUARE, {}, {}, {}, late),
+    "runs against the source": lambda late: compare_runs(SQUARE, {"x": None}, {}, {}, late),
 }
 
 
