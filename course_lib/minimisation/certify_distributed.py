@@ -9,9 +9,9 @@ import z3
 
 from course_lib.minimisation.behaviour import Behaviour, Disagreement
 from course_lib.minimisation.certificate import Certificate, Claim
-from course_lib.minimisation.characterisation import characterise, differs
+from course_lib.minimisation.characterisation import characterise
 from course_lib.minimisation.concrete_leg import Runs, compare
-from course_lib.minimisation.copies import Gamma
+from course_lib.minimisation.copies import Gamma, differs
 from course_lib.minimisation.deadline import Deadline, quick_solver
 from course_lib.minimisation.emitted import Module, read_module
 from course_lib.minimisation.errors import Undecided
@@ -21,7 +21,7 @@ from course_lib.minimisation.separation import Inseparable, separating_witnesses
 from course_lib.minimisation.values import concrete
 
 PATIENCE = 10  # seconds for a proof of what is known by other means
-LONG = 20_000  # returns of a module beyond which no solver is asked about it: to write them out alone takes a second
+LONG = 5000  # returns of a module beyond which no solver is asked about it: Z3 would not heed the time
 
 
 def certificate(program: Program, minimiser: DistributedMinimiser, deadline: Deadline) -> Certificate:

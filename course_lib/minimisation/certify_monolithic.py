@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from random import Random
 
 import z3
 
-from course_lib.minimisation.behaviour import Behaviour, all_inputs
+from course_lib.minimisation.behaviour import Behaviour, all_inputs, random_inputs
 from course_lib.minimisation.certificate import Certificate, Claim
 from course_lib.minimisation.characterisation import characterise
 from course_lib.minimisation.concrete_leg import ALL, SEEDED
@@ -86,14 +85,7 @@ def _faults(program: Program, minimiser: Minimiser, deadline: Deadline) -> _Faul
 def _inputs(program: Program):
     if program.size <= ALL:
         return all_inputs(program)
-    return islice(_seeded(program), SEEDED)
-
-
-def _seeded(program: Program, seed: int = 0):
-    random = Random(seed)
-    while True:
-        drawn = ((random.randint(d.first, d.last), d.is_bool) for d in program.domains.values())
-        yield tuple(bool(x) if is_bool else x for x, is_bool in drawn)
+    return islice(random_inputs(program), SEEDED)
 
 
 def _uncovered(program: Program, outputs: dict, deadline: Deadline) -> tuple | None:

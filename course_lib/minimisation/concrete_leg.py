@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import islice
 from random import Random
 
-from course_lib.minimisation.behaviour import Behaviour, all_inputs
+from course_lib.minimisation.behaviour import Behaviour, all_inputs, random_inputs
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.domains import Domain
 from course_lib.minimisation.emitted import Module
 from course_lib.minimisation.program import Program
-from course_lib.minimisation.unresolved import Witness
+from course_lib.minimisation.signatures import Witness
 
 ALL = 2**17  # inputs up to which all are run; 0..100000 is a common domain
 SEEDED = 1000
@@ -109,21 +109,15 @@ def _telling_inputs(
     seed: int = 0,
 ) -> Iterator[tuple]:
     """Inputs where a slip would show: both sides of a cut, the others at a witness; and seeded ones."""
-    random = Random(seed)
-    names = list(program.domains)
-
-    def anything() -> dict:
-        drawn = {n: random.randint(domain.first, domain.last) for n, domain in program.domains.items()}
-        return {n: bool(x) if program.domains[n].is_bool else x for n, x in drawn.items()}
-
-    for _ in range(SEEDED):
-        yield tuple(anything().values())
+    random, names = Random(seed), list(program.domains)
+    drawn = random_inputs(program, seed)
+    yield from islice(drawn, SEEDED)
     for name in names:
         domain = program.domains[name]
         starts = sorted({*cuts[name], *modules[name].cuts()})
         starts = [domain.first, domain.last + 1, *random.sample(starts, min(CUTS, len(starts)))]
         sides = {x for cut in starts for x in (cut - 1, cut)}
         inside = [bool(x) if domain.is_bool else x for x in sorted(sides) if x in domain]
-        for others in [*witnesses.get(name, ()), anything()]:
+        for others in [*witnesses.get(name, ()), dict(zip(names, next(drawn), strict=True))]:
             for x in inside:
                 yield tuple(x if n == name else others[n] for n in names)

@@ -116,7 +116,7 @@ def _partition_body(x: str, partition: Partition) -> list[str]:
         return [f"return 1 if {x} else 0" if len(partition.runs) == 2 else "return 0"]
     pattern = fold(partition.runs)
     if pattern is None:
-        return _described(x, partition.runs)
+        return _described(x, partition.runs, segments(partition.runs))
     rest = f"({_minus(x, pattern.shift)}) % {pattern.period}" if pattern.shift else f"{x} % {pattern.period}"
     parts = segments(pattern.runs)
     if len(parts) == 1 and not parts[0].table:
@@ -124,12 +124,11 @@ def _partition_body(x: str, partition: Partition) -> list[str]:
     if pattern.period <= TABLE:
         return [f"return {_tuple(_all_labels(pattern.runs))}[{rest}]"]
     name = "rest" if x != "rest" else "remainder"
-    return [f"{name} = {rest}", *_described(name, pattern.runs)]
+    return [f"{name} = {rest}", *_described(name, pattern.runs, parts)]
 
 
-def _described(x: str, runs: Sequence[Run]) -> list[str]:
+def _described(x: str, runs: Sequence[Run], parts: list[Segment]) -> list[str]:
     """Branches where they are few or cover much; else a table of all values, or of the cuts."""
-    parts = segments(runs)
     if len(parts) <= FEW or len(runs) > 2 * len(parts):
         return _branches(x, parts)
     if runs[-1].last - runs[0].first < TABLE:

@@ -11,7 +11,7 @@ from course_lib.minimisation.classes import Partition
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.errors import EmptyDomain, Undecided
 from course_lib.minimisation.program import Program
-from course_lib.minimisation.unresolved import Witness
+from course_lib.minimisation.signatures import Witness
 from course_lib.minimisation.values import ILLEGAL
 
 LARGEST = 1_000_000  # inputs that are run one by one

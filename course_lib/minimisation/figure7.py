@@ -14,9 +14,8 @@ from collections.abc import Sequence
 
 import z3
 
-from course_lib.minimisation.characterisation import agrees, differs
 from course_lib.minimisation.classes import Partition
-from course_lib.minimisation.copies import Gamma
+from course_lib.minimisation.copies import Gamma, agrees, differs
 from course_lib.minimisation.deadline import Deadline, quick_solver
 from course_lib.minimisation.errors import Undecided
 from course_lib.minimisation.piecewise import UNKNOWN, Evaluator, Piece, TooManyPieces, identity, pointwise

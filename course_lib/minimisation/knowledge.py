@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from course_lib.minimisation.behaviour import Behaviour, Disagreement, all_inputs
-from course_lib.minimisation.characterisation import agrees, characterise, differs
-from course_lib.minimisation.copies import Gamma
+from course_lib.minimisation.characterisation import characterise
+from course_lib.minimisation.copies import Gamma, agrees, differs
 from course_lib.minimisation.deadline import Deadline, quick_solver
 from course_lib.minimisation.errors import SpecificationError, Undecided
 from course_lib.minimisation.program import Program, program

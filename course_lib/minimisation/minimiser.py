@@ -17,7 +17,7 @@ from course_lib.minimisation.classes import Partition
 from course_lib.minimisation.emit import module_source
 from course_lib.minimisation.errors import SpecificationError
 from course_lib.minimisation.program import Program
-from course_lib.minimisation.unresolved import Witness
+from course_lib.minimisation.signatures import Witness
 from course_lib.minimisation.values import ILLEGAL
 
 

@@ -13,10 +13,9 @@ from typing import Any
 import z3
 
 from course_lib.minimisation.behaviour import Behaviour, Disagreement
-from course_lib.minimisation.characterisation import differs
-from course_lib.minimisation.copies import Gamma
+from course_lib.minimisation.copies import Gamma, differs
 from course_lib.minimisation.deadline import Deadline, quick_solver
-from course_lib.minimisation.unresolved import Witness
+from course_lib.minimisation.signatures import Witness
 from course_lib.minimisation.values import concrete
 
 

@@ -13,12 +13,10 @@ from itertools import islice
 import z3
 
 from course_lib.minimisation.behaviour import Disagreement
-from course_lib.minimisation.characterisation import agrees, differs
 from course_lib.minimisation.classes import Partition
-from course_lib.minimisation.copies import Gamma
+from course_lib.minimisation.copies import Gamma, agrees, differs
 from course_lib.minimisation.deadline import Deadline, quick_solver
-from course_lib.minimisation.signatures import cut_by
-from course_lib.minimisation.unresolved import Witness
+from course_lib.minimisation.signatures import Witness, cut_by
 from course_lib.minimisation.values import concrete
 
 WRITTEN_OUT = 2000  # runs that are written out for the solver; beyond, Γ at the witnesses is shorter

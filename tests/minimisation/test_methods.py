@@ -20,7 +20,7 @@ from course_lib.minimisation import (
     exhaustive,
     monolithic,
     program,
-    unresolved,
+    signatures,
     verify,
 )
 from course_lib.minimisation.behaviour import Disagreement
@@ -325,5 +325,5 @@ def test_a_function_that_is_not_its_source_is_noticed():
 
 
 def test_limits_are_sane():
-    assert unresolved.RUNS <= exhaustive.LARGEST
+    assert signatures.RUNS <= exhaustive.LARGEST
     assert monolithic.OUTPUTS <= monolithic.LARGEST
