@@ -56,19 +56,20 @@ class Deadline:
         """Seconds since the start."""
         return time.monotonic() - self._start
 
-    def left(self) -> float | None:
-        """What is left in seconds, for another deadline: above 0, or None."""
+    def left(self, question: str = "") -> float | None:
+        """What is left in seconds, for another deadline: above 0, or None; raises ``undecided`` if nothing is."""
+        self.check(question)
         return None if self.timeout is None else max(0.001, self.timeout - self.seconds)
 
-    def part(self, seconds: float) -> Self:
+    def part(self, seconds: float, question: str = "") -> Self:
         """A deadline of at most so many seconds of what is left, for a question that need not be settled."""
-        left = self.left()
+        left = self.left(question)
         return type(self)(seconds if left is None else min(seconds, left))
 
     def check(self, question: str = "") -> None:
         """Raise ``undecided``, naming the question, if the time is up."""
         if self.timeout is not None and self.seconds > self.timeout:
-            raise self.undecided(f"{_named(question)}undecided after {self.timeout:g} s")
+            raise self.undecided(f"{_named(question)}undecided after {self.timeout:.3g} s")
 
     def watch(self, items: Iterable[Item], question: str = "") -> Iterator[Item]:
         """The items, one by one, for as long as there is time: for loops that ask no solver.

@@ -40,7 +40,7 @@ def certificate(program: Program, minimiser: DistributedMinimiser, deadline: Dea
     except Undecided as error:
         runs, open_reason = Runs(0, False), error.reason
     try:
-        gamma: Gamma | None = Gamma.of(characterise(program, timeout=deadline.left()))
+        gamma: Gamma | None = Gamma.of(characterise(program, timeout=deadline.left("its characterisation")))
     except Undecided as error:
         gamma, open_reason = None, error.reason
     correct = _correct(program, modules, gamma, runs, open_reason, deadline)

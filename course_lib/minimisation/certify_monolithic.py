@@ -90,7 +90,7 @@ def _inputs(program: Program):
 
 def _uncovered(program: Program, outputs: dict, deadline: Deadline) -> tuple | None:
     """A legal input of Γ whose output is no representative's, or None: there is none."""
-    gamma = Gamma.of(characterise(program, timeout=deadline.left()))
+    gamma = Gamma.of(characterise(program, timeout=deadline.left("its characterisation")))
     solver = quick_solver()
     solver.add(gamma.whole.domain, gamma.whole.precondition, gamma.whole.covered)
     solver.add([z3.Not(same(gamma.whole.result, output)) for output in outputs])

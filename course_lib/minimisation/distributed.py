@@ -77,6 +77,7 @@ def best_distributed(
     reasons: dict[str, str] = {}
     for name in program.domains:
         try:
+            deadline.check("its classes")
             found[name] = find(name)
         except Undecided as error:
             reasons[name] = error.reason
@@ -103,7 +104,7 @@ class _Search:
 
     @cached_property
     def gamma(self) -> Gamma:
-        return Gamma.of(characterise(self.program, timeout=self.deadline.left()))
+        return Gamma.of(characterise(self.program, timeout=self.deadline.left("its characterisation")))
 
     @cached_property
     def table(self) -> Table:

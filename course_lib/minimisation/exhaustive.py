@@ -17,6 +17,13 @@ from course_lib.minimisation.values import ILLEGAL
 LARGEST = 1_000_000  # inputs that are run one by one
 
 
+def require_few(program: Program) -> None:
+    """Refuse, as undecided, a program with more than LARGEST inputs."""
+    if program.size > LARGEST:
+        shown = f"{program.size:,}" if program.size < 10**15 else f"about 10^{len(str(program.size)) - 1}"
+        raise Undecided(f"{shown} inputs are too many to run one by one")
+
+
 class Table:
     """The output of a program on every input, as numbers: equal outputs have equal numbers.
 
@@ -34,8 +41,7 @@ class Table:
     """
 
     def __init__(self, program: Program, deadline: Deadline) -> None:
-        if program.size > LARGEST:
-            raise Undecided(f"{program.size:,} inputs are too many to run one by one")
+        require_few(program)
         self.program, self.deadline = program, deadline
         run, numbers = Behaviour(program), {}
         self.numbers: list[int] = []

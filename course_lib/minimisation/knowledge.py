@@ -156,7 +156,7 @@ def _pair_by_running(p: Program, q: Program, deadline: Deadline) -> tuple[dict, 
 
 def _pair_by_proof(p: Program, q: Program, deadline: Deadline) -> tuple[dict, dict] | None:
     """Two inputs with one output of q and two of p, or None: Z3 has proved that there are none."""
-    of_p, of_q = (Gamma.of(characterise(program, timeout=deadline.left())) for program in (p, q))
+    of_p, of_q = (Gamma.of(characterise(program, timeout=deadline.left("its characterisation"))) for program in (p, q))
     first, second = of_p.at("'"), of_p.at("''")
     solver = quick_solver()
     solver.add(differs(first, second), agrees(of_q.at("'q", first.variables), of_q.at("''q", second.variables)))

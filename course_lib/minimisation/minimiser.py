@@ -148,6 +148,24 @@ class DistributedMinimiser:
         ------
         ValueError
             for an incomplete minimiser: nothing is written.
+
+        Examples
+        --------
+        From a function in a file to written modules and a certificate:
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from course_lib.minimisation import best_distributed, program, verify
+        >>> with TemporaryDirectory() as folder:
+        ...     file = Path(folder, "support.py")
+        ...     _ = file.write_text("def support(income, children): return income < 12_000 + 3_000 * children")
+        ...     domains = {"income": range(100_001), "children": range(13)}
+        ...     form = program(file.read_text(), domains, entry="support")
+        ...     found = best_distributed(form)
+        ...     [path.name for path in found.write(Path(folder, "forms"))]
+        ...     certificate = verify(form, found)
+        ...     certificate.correct, certificate.idempotent, certificate.best
+        ['minimise_income.py', 'minimise_children.py']
+        ('proved', 'proved', 'proved')
         """
         if self.status == "incomplete":
             raise ValueError(f"nothing is written for an incomplete minimiser: {self.explain()}")

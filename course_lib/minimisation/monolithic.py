@@ -59,8 +59,7 @@ def best_monolithic(program: Program, method: str = "auto", timeout: float | Non
         method = "exhaustive"
     try:
         if method == "exhaustive":
-            if program.size > exhaustive.LARGEST:
-                raise Undecided(f"{program.size:,} inputs are too many to run one by one")
+            exhaustive.require_few(program)
             if program.has_assumptions:
                 characterise(program, timeout=timeout)
             return _by_running(program, method, all_inputs(program), None, deadline)
@@ -99,7 +98,7 @@ def _by_running(
 
 def _by_outputs(program: Program, deadline: Deadline) -> Minimiser:
     """Ask Z3 for an input with an output not seen yet, then for the smallest such input, until there is none."""
-    gamma = Gamma.of(characterise(program, timeout=deadline.left()))
+    gamma = Gamma.of(characterise(program, timeout=deadline.left("its characterisation")))
     run = Behaviour(program)
     new = quick_solver()
     new.add(gamma.whole.domain, gamma.whole.precondition, gamma.whole.covered)

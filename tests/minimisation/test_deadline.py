@@ -59,7 +59,12 @@ def test_a_loop_that_asks_no_solver_looks_at_the_clock(name):
         LOOPS[name](expired())
 
 
+FIFTY = [f"x{i}" for i in range(50)]
 HEAVY = {
+    "many inputs": (
+        f"def f({', '.join(FIFTY)}): return " + " + ".join(f"{x} // {i + 2}" for i, x in enumerate(FIFTY)),
+        {x: range(10_000) for x in FIFTY},
+    ),
     "a scaled remainder": ("def f(x): return x * 3 // 10000", {"x": range(10_000)}),
     "many residues": ("def f(x): return x % 97 * 3 + x % 1009 // 7", {"x": range(10**6)}),
     "many runs": ("def f(x): return x * x % 9973 * 31 % 7", {"x": range(100_000)}),

@@ -310,6 +310,9 @@ def test_too_large_a_program_is_not_run_through():
     assert p.size > exhaustive.LARGEST
     assert "too many to run" in best_distributed(p, "exhaustive").explain()
     assert "too many to run" in best_monolithic(p, "exhaustive").explain()
+    names = [f"x{i}" for i in range(50)]
+    huge = program(f"def f({', '.join(names)}): return x0", {name: range(10**4) for name in names})
+    assert "about 10^200 inputs" in best_distributed(huge, "exhaustive").explain()
 
 
 def test_a_function_that_is_not_its_source_is_noticed():
