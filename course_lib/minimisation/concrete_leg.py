@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import islice
 from random import Random
 
@@ -11,11 +12,13 @@ from course_lib.minimisation.behaviour import Behaviour, all_inputs, random_inpu
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.domains import Domain
 from course_lib.minimisation.emitted import Module
+from course_lib.minimisation.errors import Undecided
 from course_lib.minimisation.program import Program
 from course_lib.minimisation.signatures import Witness
 
 ALL = 2**17  # inputs up to which all are run; 0..100000 is a common domain
 SEEDED = 1000
+QUESTION = "the runs of the program against the source"
 CUTS = 10_000  # cuts of one input whose sides are run; of more, a seeded choice
 
 
@@ -46,6 +49,8 @@ def compare(
 ) -> Runs:
     """Run all inputs, or those where a slip would show: both sides of every cut, and seeded ones.
 
+    All of up to ALL inputs are run if that takes no more than half of the time.
+
     Parameters
     ----------
     cuts : input -> values at which its classes are said to begin; those of the source are added.
@@ -56,28 +61,33 @@ def compare(
     Undecided
         when the time is up.
     """
+    if program.size <= ALL:
+        left = deadline.left(QUESTION)
+        with suppress(Undecided):
+            all_of_them = all_inputs(program)
+            found = _compared(program, modules, all_of_them, deadline if left is None else deadline.part(left / 2))
+            return replace(found, all_inputs=found.wrong is None)
+    telling = islice(_telling_inputs(program, modules, cuts, witnesses), ALL)
+    return _compared(program, modules, telling, deadline)
+
+
+def _compared(program: Program, modules: dict[str, Module], inputs: Iterable[tuple], deadline: Deadline) -> Runs:
     run = Behaviour(program)
-    everything = program.size <= ALL
-    if everything:
-        inputs: Iterator[tuple] = all_inputs(program)
-    else:
-        inputs = islice(_telling_inputs(program, modules, cuts, witnesses), ALL)
     mapped = [_Memo(modules[name], domain) for name, domain in program.domains.items()]
     outputs: dict[tuple, object] = {}
     wrong = unstable = None
     n_runs = 0
-    for values in deadline.watch(inputs, "the runs of the program against the source"):
+    for values in deadline.watch(inputs, QUESTION):
         n_runs += 1
         minimised = tuple([memo[x] for memo, x in zip(mapped, values, strict=True)])
         if minimised not in outputs:
             outputs[minimised] = run(minimised) if all(x is not None for x in minimised) else REFUSES
             if unstable is None and tuple([memo[x] for memo, x in zip(mapped, minimised, strict=True)]) != minimised:
                 unstable = dict(zip(program.domains, values, strict=True))
-        if wrong is None and (outputs[minimised] is REFUSES or run(values) != outputs[minimised]):
+        if outputs[minimised] is REFUSES or run(values) != outputs[minimised]:
             wrong = dict(zip(program.domains, values, strict=True))
-        if wrong and unstable:
             break
-    return Runs(n_runs, everything and not (wrong and unstable), wrong, unstable)
+    return Runs(n_runs, False, wrong, unstable)
 
 
 REFUSES = object()

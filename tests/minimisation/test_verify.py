@@ -92,6 +92,23 @@ def test_a_stopped_certificate_claims_nothing():
     assert "undecided after" in certificate.correct.reason
 
 
+def test_where_all_inputs_take_too_long_the_telling_ones_are_run(monkeypatch):
+    p = worked("benefit_level")
+    dm, now = best_distributed(p), 0.0
+
+    def clock():
+        nonlocal now
+        now += 1e-4
+        return now
+
+    monkeypatch.setattr("course_lib.deadline.time.monotonic", clock)
+    certificate = verify(p, dm, timeout=12)  # six seconds and 60,000 looks at the clock for 100,001 inputs
+    assert [certificate.correct, certificate.idempotent, certificate.best] == ["proved"] * 3
+    assert SEEDED < certificate.concrete_runs < SEEDED + 50
+    monkeypatch.undo()
+    assert verify(p, dm, timeout=60).concrete_runs == p.size
+
+
 def test_an_incomplete_minimiser_is_unknown():
     p = program("def f(x): return x", {"x": range(10**8)})
     dm, m = best_distributed(p), best_monolithic(p)
