@@ -11,7 +11,7 @@ from course_lib.minimisation.folding import TABLE, Segment, fold, segments
 
 WIDTH = 100
 SHORT_TUPLE = 24  # representatives that stand in one tuple whatever their pattern
-FEW = 8  # branches; more of them are a table, where they return one label each
+FEW, WORTH = 8, 12  # more branches than these are a table, unless each covers more runs than those
 RESERVED = {
     "partition", "representative", "minimise", "isinstance", "int", "bool", "min", "max", "ValueError",
     "bisect_right", "cuts", "labels",
@@ -129,7 +129,7 @@ def _partition_body(x: str, partition: Partition) -> list[str]:
 
 def _described(x: str, runs: Sequence[Run], parts: list[Segment]) -> list[str]:
     """Branches where they are few or cover much; else a table of all values, or of the cuts."""
-    if len(parts) <= FEW or len(runs) > 2 * len(parts):
+    if len(parts) <= FEW or len(runs) > WORTH * len(parts):
         return _branches(x, parts)
     if runs[-1].last - runs[0].first < TABLE:
         return [f"return {_tuple(_all_labels(runs))}[{_minus(x, runs[0].first)}]"]
