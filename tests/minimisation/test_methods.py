@@ -37,6 +37,9 @@ def function_of(seed, folder):
     return module.entry, domains
 
 
+PATIENCE = 600  # seconds of the clock: one program takes 13 seconds of a processor that may be busy
+
+
 def disagreements(seed, folder, methods=("witness", "exhaustive")):
     """What the methods get wrong of a random program, as texts; empty if all is well."""
     function, domains = function_of(seed, folder)
@@ -49,14 +52,14 @@ def disagreements(seed, folder, methods=("witness", "exhaustive")):
     expected = {name: oracle.classes(table, i) for i, name in enumerate(domains)}
     found = []
     for method in methods:
-        dm = best_distributed(p, method, timeout=60)
+        dm = best_distributed(p, method, timeout=PATIENCE)
         if dm.status != "best":
             found.append(f"{method}: {dm.explain()}")
             continue
         got = {name: [oracle.expanded(c, domains[name] is bool) for c in dm[name].classes] for name in dm}
         if got != expected:
             found.append(f"{method}: {got} instead of {expected}")
-    certificate = verify(p, dm, timeout=60)
+    certificate = verify(p, dm, timeout=PATIENCE)
     if [certificate.correct, certificate.idempotent, certificate.best] != ["proved"] * 3:
         found.append(str(certificate))
     smallest = {}
@@ -64,7 +67,7 @@ def disagreements(seed, folder, methods=("witness", "exhaustive")):
         if output != oracle.ILLEGAL:
             smallest.setdefault(oracle.repr_output(output), values)
     for method in ("exhaustive", "witness", "outputs"):
-        m = best_monolithic(p, method, timeout=60)
+        m = best_monolithic(p, method, timeout=PATIENCE)
         if m.representatives != list(smallest.values()):
             found.append(f"monolithic by {method}: {m.representatives} instead of {list(smallest.values())}")
     return found
