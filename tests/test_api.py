@@ -13,7 +13,7 @@ import course_lib
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(course_lib.__file__).parent
 PAGES = ROOT / "book" / "api"
-SHARED = ("datasets", "display", "plotting", "progress")
+SHARED = ("datasets", "deadline", "display", "plotting", "progress")
 PARTS = sorted({p.parent.name for p in PACKAGE.glob("*/__init__.py")} - {"data", "checks", *SHARED})
 CHECKS = sorted(p.stem for p in (PACKAGE / "checks").glob("*.py") if not p.stem.startswith("_"))
 AUTO = re.compile(r"^\.\. auto(?P<kind>\w+):: (?P<name>[\w.]+)(?P<options>(?:\n +:.*)*)", re.MULTILINE)

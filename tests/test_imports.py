@@ -13,7 +13,7 @@ import course_lib
 
 PACKAGE = Path(course_lib.__file__).parent
 HEAVY = ["numpy", "torch", "torchvision", "pandas", "matplotlib", "scipy", "sklearn", "skimage", "tqdm"]
-SHARED = {"data", "datasets", "display", "plotting", "progress"}
+SHARED = {"data", "datasets", "deadline", "display", "plotting", "progress"}
 FOLDERS = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
 PARTS = sorted(FOLDERS - SHARED - {"checks"})
 # These run in the browser, where there is nothing but z3.
@@ -36,7 +36,7 @@ def test_the_package_alone_loads_nothing_heavy():
     assert not {name.split(".")[0] for name in loaded} & {*HEAVY, "z3"}
 
 
-@pytest.mark.parametrize("module", ["datasets", "progress", "display"])
+@pytest.mark.parametrize("module", ["datasets", "deadline", "progress", "display"])
 def test_the_shared_modules_load_nothing_heavy(module):
     loaded = run(f"import sys, course_lib.{module}; print(*sys.modules)")
     assert not {name.split(".")[0] for name in loaded} & {*HEAVY, "z3"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from random import Random
 from typing import Any
 
 from course_lib.minimisation.errors import MinimisationError
@@ -57,6 +58,21 @@ class Behaviour:
                     self.program.first_line,
                 ) from error
             return result
+
+
+def random_inputs(program: Program, seed: int = 0) -> Iterator[tuple]:
+    """Inputs without end, legal or not, each value drawn from its domain.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.program import program
+    >>> next(random_inputs(program("def f(a, n): return a", {"a": bool, "n": range(7, 8)})))
+    (True, 7)
+    """
+    random, domains = Random(seed), program.domains.values()
+    while True:
+        drawn = [random.randint(domain.first, domain.last) for domain in domains]
+        yield tuple([bool(x) if domain.is_bool else x for x, domain in zip(drawn, domains, strict=True)])
 
 
 def all_inputs(program: Program) -> Iterator[tuple]:

@@ -65,7 +65,7 @@ def released_bits(
 def _entropy(weights) -> float:
     weights = [weight for weight in weights if weight]
     total = sum(weights)
-    return max(0.0, log2(total) - sum(weight * log2(weight) for weight in weights) / total)
+    return sum(weight / total * log2(total / weight) for weight in weights)
 
 
 def _class_sizes(program: Program, minimiser: Minimiser) -> list[int]:

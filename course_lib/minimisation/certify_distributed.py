@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import z3
 
 from course_lib.minimisation.behaviour import Behaviour, Disagreement
 from course_lib.minimisation.certificate import Certificate, Claim
-from course_lib.minimisation.characterisation import characterise, differs
+from course_lib.minimisation.characterisation import characterise
 from course_lib.minimisation.concrete_leg import Runs, compare
-from course_lib.minimisation.copies import Gamma
+from course_lib.minimisation.copies import Gamma, differs
 from course_lib.minimisation.deadline import Deadline, quick_solver
 from course_lib.minimisation.emitted import Module, read_module
 from course_lib.minimisation.errors import Undecided
@@ -19,12 +20,16 @@ from course_lib.minimisation.program import Program
 from course_lib.minimisation.separation import Inseparable, separating_witnesses
 from course_lib.minimisation.values import concrete
 
+PATIENCE = 10  # seconds for a proof of what is known by other means
+LONG = 5000  # returns of a module beyond which no solver is asked about it: Z3 would not heed the time
+
 
 def certificate(program: Program, minimiser: DistributedMinimiser, deadline: Deadline) -> Certificate:
     """All three legs; see ``verify``."""
     missing = [name for name in program.domains if name not in minimiser.locals]
     if missing:
-        unknown = Claim("unknown", reason=f"the minimiser is incomplete: {minimiser.reasons[missing[0]]}")
+        why = minimiser.reasons.get(missing[0], f"it knows no input {missing[0]!r}")
+        unknown = Claim("unknown", reason=f"the minimiser is incomplete: {why}")
         return Certificate(unknown, unknown, unknown, 0, deadline.seconds)
     modules = {name: read_module(minimiser[name].source()) for name in program.domains}
     witnesses = {name: minimiser[name].witnesses for name in modules}
@@ -35,7 +40,7 @@ def certificate(program: Program, minimiser: DistributedMinimiser, deadline: Dea
     except Undecided as error:
         runs, open_reason = Runs(0, False), error.reason
     try:
-        gamma: Gamma | None = Gamma.of(characterise(program, timeout=deadline.left()))
+        gamma: Gamma | None = Gamma.of(characterise(program, timeout=deadline.left("its characterisation")))
     except Undecided as error:
         gamma, open_reason = None, error.reason
     correct = _correct(program, modules, gamma, runs, open_reason, deadline)
@@ -65,7 +70,7 @@ def _correct(
     if gamma is None:
         return by_runs if runs.all_inputs else Claim("unknown", reason=open_reason)
     try:
-        found = _counterexample(program, modules, gamma, deadline)
+        found = _counterexample(program, modules, gamma, deadline.part(PATIENCE) if runs.all_inputs else deadline)
     except Undecided as error:
         return by_runs if runs.all_inputs else Claim("unknown", reason=error.reason)
     if found is None:
@@ -83,9 +88,16 @@ def _counterexample(
     First one input at a time: if m changes no output on any one input, whatever the others, it changes
     none on all together. Only if that fails, all at once.
     """
+    for name, module in modules.items():
+        if _is_long(module):
+            raise Undecided(f"the module of {name} returns in more than {LONG:,} places, too many to prove it")
     if all(_find(program, modules, [name], gamma, deadline) is None for name in program.domains):
         return None
     return _find(program, modules, list(program.domains), gamma, deadline)
+
+
+def _is_long(module: Module) -> bool:
+    return len(module.partition.pieces) > LONG
 
 
 def _find(
@@ -101,7 +113,7 @@ def _find(
         inputs[name] = y != 0 if domain.is_bool else y
         outside.append(z3.Not(z3.And(domain.first <= y, y <= domain.last)))
     solver.add(raw.domain, z3.Or(differs(raw, gamma.at("''", inputs)), *outside))
-    if not deadline.is_satisfiable(solver, f"does minimising {', '.join(names)} change an output"):
+    if not deadline.is_satisfiable(solver, question=f"does minimising {', '.join(names)} change an output"):
         return None
     return {name: concrete(x, solver.model()) for name, x in raw.variables.items()}
 
@@ -126,15 +138,27 @@ def _idempotent(
         return Claim("refuted", runs.unstable)
     try:
         for name, module in modules.items():
-            domain = program.domains[name]
-            x, y = z3.Ints("x minimised")
-            solver = quick_solver()
-            solver.add(domain.first <= x, x <= domain.last, y == module.term(x), module.term(y) != y)
-            if deadline.is_satisfiable(solver, f"{name}: does minimising twice give something else"):
-                return Claim("refuted", {name: solver.model().eval(x, model_completion=True).as_long()})
+            unstable = _unstable(program, name, module, deadline)
+            if unstable is not None:
+                return Claim("refuted", {name: unstable})
     except Undecided as error:
         return Claim("unknown", reason=error.reason)
     return Claim("unknown", reason=open_reason) if open_reason else Claim("proved")
+
+
+def _unstable(program: Program, name: str, module: Module, deadline: Deadline) -> int | None:
+    """A value with m(m(x)) ≠ m(x), or None: by proof, or else by looking at all values that m returns."""
+    domain = program.domains[name]
+    question = f"{name}: does minimising twice give something else"
+    if not _is_long(module):
+        x, y = z3.Ints("x minimised")
+        solver = quick_solver()
+        solver.add(domain.first <= x, x <= domain.last, y == module.term(x), module.term(y) != y)
+        with suppress(Undecided):
+            if not deadline.part(PATIENCE / 5).is_satisfiable(solver, question=question):
+                return None
+            return solver.model().eval(x, model_completion=True).as_long()
+    return next((value for value in deadline.watch(module.range(), question) if module(value) != value), None)
 
 
 def _best(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import islice
-from random import Random
 
 import z3
 
-from course_lib.minimisation.behaviour import Behaviour, all_inputs
+from course_lib.minimisation.behaviour import Behaviour, all_inputs, random_inputs
 from course_lib.minimisation.certificate import Certificate, Claim
 from course_lib.minimisation.characterisation import characterise
 from course_lib.minimisation.concrete_leg import ALL, SEEDED
@@ -29,58 +29,71 @@ def certificate(program: Program, minimiser: Minimiser, deadline: Deadline) -> C
     if minimiser.status == "incomplete":
         unknown = Claim("unknown", reason=minimiser.reason)
         return Certificate(unknown, unknown, unknown, 0, deadline.seconds)
-    run, names = Behaviour(program), list(program.domains)
-    outputs: dict = {}
-    best = Claim("proved")
-    for values in minimiser.representatives:
-        output = run(values)
-        if output in outputs and best == "proved":
-            best = Claim("refuted", {"inputs": (outputs[output], values)}, "the same output")
-        outputs.setdefault(output, values)
-    moved = next((values for values in minimiser.representatives if minimiser(values) != values), None)
-    n_runs, wrong, open_reason = 0, None, ""
+    names = list(program.domains)
     try:
-        for n_runs, values in enumerate(_inputs(program), 1):
-            if n_runs & 255 == 0:
-                deadline.check("the runs of the program")
-            output = run(values)
-            if output != ILLEGAL and (output not in outputs or run(minimiser(values)) != output):
-                wrong = values
-                break
-        if wrong is None:
-            wrong = _uncovered(program, outputs, deadline)
+        found = _faults(program, minimiser, deadline)
     except Undecided as error:
-        open_reason = error.reason
-    correct = Claim("proved")
-    if wrong is not None:
-        correct = Claim("refuted", dict(zip(names, wrong, strict=True)), "no representative has this output")
-    elif open_reason:
-        correct = Claim("unknown", reason=open_reason)
-    idempotent = Claim("proved") if moved is None else Claim("refuted", dict(zip(names, moved, strict=True)))
-    if correct != "proved":
-        best = Claim(str(correct), correct.counterexample, "it is no minimiser" if wrong else open_reason)
-    return Certificate(correct, idempotent, best, n_runs, deadline.seconds)
+        unknown = Claim("unknown", reason=error.reason)
+        return Certificate(unknown, unknown, unknown, 0, deadline.seconds)
+    correct = idempotent = best = Claim("proved")
+    if found.moved is not None:
+        idempotent = Claim("refuted", dict(zip(names, found.moved, strict=True)))
+    if found.wrong is not None:
+        correct = Claim("refuted", dict(zip(names, found.wrong, strict=True)), "no representative has this output")
+        best = Claim("refuted", correct.counterexample, "it is no minimiser")
+    elif found.open_reason:
+        correct = best = Claim("unknown", reason=found.open_reason)
+    elif found.alike is not None:
+        best = Claim("refuted", {"inputs": found.alike}, "the same output")
+    return Certificate(correct, idempotent, best, found.n_runs, deadline.seconds)
+
+
+@dataclass
+class _Faults:
+    """What speaks against a minimiser: none of it where nothing was found."""
+
+    alike: tuple[tuple, tuple] | None = None  # two representatives of one output
+    moved: tuple | None = None  # a representative that is not its own
+    wrong: tuple | None = None  # a legal input whose output is no representative's
+    open_reason: str = ""
+    n_runs: int = 0
+
+
+def _faults(program: Program, minimiser: Minimiser, deadline: Deadline) -> _Faults:
+    run, found = Behaviour(program), _Faults()
+    sent = dict(zip(minimiser.outputs, minimiser.representatives, strict=True))
+    gives = {r: run(r) for r in deadline.watch(minimiser.representatives, "the runs of the representatives")}
+    first: dict = {}
+    for values, output in gives.items():
+        if first.setdefault(output, values) != values and found.alike is None:
+            found.alike = first[output], values
+        if sent.get(output) != values and found.moved is None:
+            found.moved = values
+    try:
+        for values in deadline.watch(_inputs(program), "the runs of the program"):
+            found.n_runs += 1
+            output = run(values)
+            if output != ILLEGAL and (output not in sent or gives[sent[output]] != output):
+                found.wrong = values
+                return found
+        found.wrong = _uncovered(program, first, deadline)
+    except Undecided as error:
+        found.open_reason = error.reason
+    return found
 
 
 def _inputs(program: Program):
     if program.size <= ALL:
         return all_inputs(program)
-    return islice(_seeded(program), SEEDED)
-
-
-def _seeded(program: Program, seed: int = 0):
-    random = Random(seed)
-    while True:
-        drawn = ((random.randint(d.first, d.last), d.is_bool) for d in program.domains.values())
-        yield tuple(bool(x) if is_bool else x for x, is_bool in drawn)
+    return islice(random_inputs(program), SEEDED)
 
 
 def _uncovered(program: Program, outputs: dict, deadline: Deadline) -> tuple | None:
     """A legal input of Γ whose output is no representative's, or None: there is none."""
-    gamma = Gamma.of(characterise(program, timeout=deadline.left()))
+    gamma = Gamma.of(characterise(program, timeout=deadline.left("its characterisation")))
     solver = quick_solver()
     solver.add(gamma.whole.domain, gamma.whole.precondition, gamma.whole.covered)
     solver.add([z3.Not(same(gamma.whole.result, output)) for output in outputs])
-    if not deadline.is_satisfiable(solver, "is there an output without a representative"):
+    if not deadline.is_satisfiable(solver, question="is there an output without a representative"):
         return None
     return tuple(concrete(variable, solver.model()) for variable in gamma.variables.values())

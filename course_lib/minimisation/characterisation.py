@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import z3
 
-from course_lib.minimisation.deadline import Deadline
+from course_lib.minimisation.deadline import Deadline, thorough_solver
 from course_lib.minimisation.errors import (
     EmptyDomain,
     SpecificationError,
@@ -20,7 +19,6 @@ from course_lib.minimisation.errors import (
     shown_inputs,
 )
 from course_lib.minimisation.executor import Executor, Path
-from course_lib.minimisation.questions import thorough_solver
 from course_lib.minimisation.syntax import walk
 from course_lib.minimisation.values import (
     UNBOUND,
@@ -141,49 +139,6 @@ class Characterisation:
         parts = [child for part in given for child in (part.children() if z3.is_and(part) else [part])]
         outcome = as_formula(ways[0]) if len(ways) == 1 else z3.Or(ways)
         return z3.And(*parts, *(outcome.children() if z3.is_and(outcome) else [outcome]))
-
-    def renamed(self, suffix: str) -> Characterisation:
-        """The same program on inputs of its own, all unknowns renamed: for comparing two runs.
-
-        Examples
-        --------
-        >>> from course_lib.minimisation.program import program
-        >>> gamma = characterise(program("def half(n): return n // 2", {"n": range(10)}))
-        >>> gamma.renamed("'").variables
-        {'n': n₀'}
-        """
-        return self._substituted([*self.variables.values(), *self.auxiliary], suffix)
-
-    def with_other_unknowns(self, suffix: str) -> Characterisation:
-        """The same inputs, with the auxiliary unknowns renamed."""
-        return self._substituted(self.auxiliary, suffix)
-
-    def _substituted(self, old: Sequence[z3.ExprRef], suffix: str) -> Characterisation:
-        pairs = [(constant, z3.Const(f"{constant}{suffix}", constant.sort())) for constant in old]
-
-        def new(value: Any) -> Any:
-            return substituted(value, pairs)
-
-        leaves = tuple(
-            replace(
-                leaf,
-                conditions=tuple(map(new, leaf.conditions)),
-                store={name: new(value) for name, value in leaf.store.items()},
-                result=new(leaf.result),
-            )
-            for leaf in self.leaves
-        )
-        copy = Characterisation(
-            self.program,
-            {name: new(variable) for name, variable in self.variables.items()},
-            new(self.domain),
-            new(self.precondition),
-            leaves,
-            tuple(map(new, self.auxiliary)),
-        )
-        if "result" in self.__dict__:
-            copy.__dict__["result"] = new(self.result)
-        return copy
 
     def show_tree(self) -> Tree:
         """The tree of the paper's Figure 6, drawn in a notebook and as text elsewhere.
@@ -326,51 +281,19 @@ def _require_an_end(gamma: Characterisation, executor: Executor) -> None:
 
 def _require_determined(gamma: Characterisation, executor: Executor) -> None:
     """One query without quantifiers: can two runs on the same input give different results?"""
-    other = gamma.with_other_unknowns("'")
+    pairs = [(unknown, z3.Const(f"{unknown}'", unknown.sort())) for unknown in gamma.auxiliary]
+    other_covered, other_result = substituted(gamma.covered, pairs), substituted(gamma.result, pairs)
     question = "does Γ determine the result"
-    both_run = [gamma.domain, gamma.precondition, gamma.covered, other.covered]
+    both_run = [gamma.domain, gamma.precondition, gamma.covered, other_covered]
     kind, line = next(iter(executor.auxiliary.values()))
-    found = executor.model(question, line, [*both_run, z3.Not(same(gamma.result, other.result))])
+    found = executor.model(question, line, [*both_run, z3.Not(same(gamma.result, other_result))])
     if found is None:
         return
     inputs = {name: concrete(variable, found) for name, variable in gamma.variables.items()}
-    results = concrete(gamma.result, found), concrete(other.result, found)
+    results = concrete(gamma.result, found), concrete(other_result, found)
     what = "invariant" if kind is WeakInvariant else "specification"
     reason = f"the {what} leaves the result open: {results[0]} or {results[1]}, for {shown_inputs(inputs)}"
     raise kind(f"{reason}; say more about the variables that change", line, inputs=inputs)
-
-
-def agrees(a: Characterisation, b: Characterisation) -> z3.BoolRef:
-    """Both inputs are in their domains and give the same output; "illegal" is one more output."""
-    return _compared(a, b, same(a.result, b.result), True)
-
-
-def differs(a: Characterisation, b: Characterisation) -> z3.BoolRef:
-    """Both inputs are in their domains and give different outputs; "illegal" is one more output.
-
-    Examples
-    --------
-    >>> from course_lib.minimisation.program import program
-    >>> gamma = characterise(program("def half(n): return n // 2", {"n": range(10)}))
-    >>> other, solver = gamma.renamed("'"), z3.Solver()
-    >>> solver.add(differs(gamma, other), gamma.variables["n"] == 4, other.variables["n"] == 5)
-    >>> solver.check()
-    unsat
-    """
-    return _compared(a, b, z3.Not(same(a.result, b.result)), False)
-
-
-def _compared(a: Characterisation, b: Characterisation, compared: z3.BoolRef, illegal_alike: bool) -> z3.BoolRef:
-    legal = z3.And(a.precondition, b.precondition, a.covered, b.covered, compared)
-    if z3.is_true(a.precondition) and z3.is_true(b.precondition):
-        return z3.And(a.domain, b.domain, legal)
-    refused = z3.And(z3.Not(a.precondition), z3.Not(b.precondition))
-    if not illegal_alike:
-        refused = z3.Or(
-            z3.And(a.precondition, a.covered, z3.Not(b.precondition)),
-            z3.And(b.precondition, b.covered, z3.Not(a.precondition)),
-        )
-    return z3.And(a.domain, b.domain, z3.Or(legal, refused))
 
 
 def stored(leaf: Leaf) -> list[z3.BoolRef]:

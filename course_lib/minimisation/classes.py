@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.errors import Undecided
-from course_lib.minimisation.piecewise import Function, Piece
+from course_lib.minimisation.piecewise import NO_LIMIT, Function, Piece
 
 LARGEST = 1_000_000  # runs of one partition; each takes about 100 bytes
 
@@ -65,7 +65,7 @@ class Partition:
         """From one key for each value of a domain, in ascending order."""
         return cls.of_runs(((int(v), int(v), key) for v, key in zip(values, keys, strict=True)), is_bool)
 
-    def refined(self, other: Partition) -> Partition:
+    def refined(self, other: Partition, deadline: Deadline = NO_LIMIT) -> Partition:
         """The classes of values that are together in both partitions.
 
         Examples
@@ -76,13 +76,15 @@ class Partition:
         """
         if len(self.runs) == 1:
             return other
-        common, mine, theirs = [], 0, 0
+        return Partition.of_runs(deadline.watch(self._common(other), "the common refinement"), self.is_bool)
+
+    def _common(self, other: Partition) -> Iterator[tuple[int, int, Hashable]]:
+        mine = theirs = 0
         while mine < len(self.runs):
             a, b = self.runs[mine], other.runs[theirs]
             last = min(a.last, b.last)
-            common.append((max(a.first, b.first), last, (a.label, b.label)))
+            yield max(a.first, b.first), last, (a.label, b.label)
             mine, theirs = mine + (a.last == last), theirs + (b.last == last)
-        return Partition.of_runs(common, self.is_bool)
 
     @cached_property
     def representatives(self) -> list:
@@ -139,7 +141,7 @@ def partition_of_function(
     listed = sum(_n_listed(piece) for piece in function)
     if listed > limit:
         raise Undecided(f"{question}: {listed:,} runs or values must be told apart, {limit:,} at most are listed")
-    return Partition.of_runs(_level_sets(function, question, deadline), is_bool)
+    return Partition.of_runs(deadline.watch(_level_sets(function), question), is_bool)
 
 
 def _moves(entry: tuple) -> bool:
@@ -163,12 +165,10 @@ def _pattern(entries: tuple) -> list[tuple[int, int, tuple]]:
     return runs
 
 
-def _level_sets(function: Function, question: str, deadline: Deadline) -> Iterator[tuple[int, int, Hashable]]:
+def _level_sets(function: Function) -> Iterator[tuple[int, int, Hashable]]:
     for first, last, entries in function:
         if any(map(_moves, entries)):
             for x in range(first, last + 1):
-                if x & 1023 == 0:
-                    deadline.check(question)
                 entry = entries[x % len(entries)]
                 yield x, x, tuple((0, p[0] * x + p[1]) if isinstance(p, tuple) else p for p in entry)
             continue
@@ -177,7 +177,6 @@ def _level_sets(function: Function, question: str, deadline: Deadline) -> Iterat
             yield first, last, entries[0]
             continue
         for base in range(first - first % len(entries), last + 1, len(entries)):
-            deadline.check(question)
             for low, high, entry in pattern:
                 if base + high >= first and base + low <= last:
                     yield max(first, base + low), min(last, base + high), entry

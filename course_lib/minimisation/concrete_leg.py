@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import islice
 from random import Random
 
-from course_lib.minimisation.behaviour import Behaviour, all_inputs
+from course_lib.minimisation.behaviour import Behaviour, all_inputs, random_inputs
 from course_lib.minimisation.deadline import Deadline
+from course_lib.minimisation.domains import Domain
 from course_lib.minimisation.emitted import Module
+from course_lib.minimisation.errors import Undecided
 from course_lib.minimisation.program import Program
-from course_lib.minimisation.unresolved import Witness
+from course_lib.minimisation.signatures import Witness
 
-ALL = 100_000  # inputs up to which all are run
+ALL = 2**17  # inputs up to which all are run; 0..100000 is a common domain
 SEEDED = 1000
+QUESTION = "the runs of the program against the source"
+CUTS = 10_000  # cuts of one input whose sides are run; of more, a seeded choice
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ def compare(
 ) -> Runs:
     """Run all inputs, or those where a slip would show: both sides of every cut, and seeded ones.
 
+    All of up to ALL inputs are run if that takes no more than half of the time.
+
     Parameters
     ----------
     cuts : input -> values at which its classes are said to begin; those of the source are added.
@@ -54,54 +61,54 @@ def compare(
     Undecided
         when the time is up.
     """
+    if program.size <= ALL:
+        left = deadline.left(QUESTION)
+        with suppress(Undecided):
+            all_of_them = all_inputs(program)
+            found = _compared(program, modules, all_of_them, deadline if left is None else deadline.part(left / 2))
+            return replace(found, all_inputs=found.wrong is None)
+    telling = islice(_telling_inputs(program, modules, cuts, witnesses), ALL)
+    return _compared(program, modules, telling, deadline)
+
+
+def _compared(program: Program, modules: dict[str, Module], inputs: Iterable[tuple], deadline: Deadline) -> Runs:
     run = Behaviour(program)
-    everything = program.size <= ALL
-    if everything:
-        inputs: Iterator[tuple] = all_inputs(program)
-    else:
-        inputs = islice(_telling_inputs(program, modules, cuts, witnesses), ALL)
-    mapped = {name: _Memo(module, program.domains[name].is_bool) for name, module in modules.items()}
+    mapped = [_Memo(modules[name], domain) for name, domain in program.domains.items()]
     outputs: dict[tuple, object] = {}
     wrong = unstable = None
     n_runs = 0
-    for values in inputs:
-        if n_runs & 255 == 0:
-            deadline.check("the runs of the program against the source")
+    for values in deadline.watch(inputs, QUESTION):
         n_runs += 1
-        minimised = tuple(mapped[name](x) for name, x in zip(program.domains, values, strict=True))
+        minimised = tuple([memo[x] for memo, x in zip(mapped, values, strict=True)])
         if minimised not in outputs:
-            legal = all(x in domain for x, domain in zip(minimised, program.domains.values(), strict=True))
-            outputs[minimised] = run(minimised) if legal else REFUSES
-        if wrong is None and (outputs[minimised] is REFUSES or run(values) != outputs[minimised]):
+            outputs[minimised] = run(minimised) if all(x is not None for x in minimised) else REFUSES
+            if unstable is None and tuple([memo[x] for memo, x in zip(mapped, minimised, strict=True)]) != minimised:
+                unstable = dict(zip(program.domains, values, strict=True))
+        if outputs[minimised] is REFUSES or run(values) != outputs[minimised]:
             wrong = dict(zip(program.domains, values, strict=True))
-        if (
-            unstable is None
-            and tuple(mapped[n](x) for n, x in zip(program.domains, minimised, strict=True)) != minimised
-        ):
-            unstable = dict(zip(program.domains, values, strict=True))
-        if wrong and unstable:
             break
-    return Runs(n_runs, everything and not (wrong and unstable), wrong, unstable)
+    return Runs(n_runs, False, wrong, unstable)
 
 
 REFUSES = object()
 
 
-class _Memo:
-    """What a module's ``minimise`` returns, each value walked once; None where it raises."""
+class _Memo(dict):
+    """What a module's ``minimise`` returns, each value walked once; None where that is no value of the domain."""
 
-    def __init__(self, module: Module, is_bool: bool) -> None:
-        self.module, self.is_bool = module, is_bool
-        self._known: dict[int, int | None] = {None: None}
+    def __init__(self, module: Module, domain: Domain) -> None:
+        super().__init__({None: None})
+        self.module, self.domain = module, domain
 
-    def __call__(self, x: int | None) -> int | bool | None:
-        if x not in self._known:
-            try:
-                found = self.module(int(x))
-                self._known[x] = bool(found) if self.is_bool and found in (0, 1) else found
-            except (ValueError, IndexError):
-                self._known[x] = None
-        return self._known[x]
+    def __missing__(self, x: int) -> int | bool | None:
+        try:
+            found: int | bool | None = self.module(int(x))
+        except (ValueError, IndexError):
+            found = None
+        if found not in self.domain:
+            found = None
+        self[x] = bool(found) if self.domain.is_bool and found is not None else found
+        return self[x]
 
 
 def _telling_inputs(
@@ -112,20 +119,15 @@ def _telling_inputs(
     seed: int = 0,
 ) -> Iterator[tuple]:
     """Inputs where a slip would show: both sides of a cut, the others at a witness; and seeded ones."""
-    random = Random(seed)
-    names = list(program.domains)
-
-    def anything() -> dict:
-        drawn = {n: random.randint(domain.first, domain.last) for n, domain in program.domains.items()}
-        return {n: bool(x) if program.domains[n].is_bool else x for n, x in drawn.items()}
-
-    for _ in range(SEEDED):
-        yield tuple(anything().values())
+    random, names = Random(seed), list(program.domains)
+    drawn = random_inputs(program, seed)
+    yield from islice(drawn, SEEDED)
     for name in names:
         domain = program.domains[name]
-        starts = {domain.first, domain.last + 1, *cuts[name], *modules[name].cuts()}
+        starts = sorted({*cuts[name], *modules[name].cuts()})
+        starts = [domain.first, domain.last + 1, *random.sample(starts, min(CUTS, len(starts)))]
         sides = {x for cut in starts for x in (cut - 1, cut)}
         inside = [bool(x) if domain.is_bool else x for x in sorted(sides) if x in domain]
-        for others in [*witnesses.get(name, ()), anything()]:
+        for others in [*witnesses.get(name, ()), dict(zip(names, next(drawn), strict=True))]:
             for x in inside:
                 yield tuple(x if n == name else others[n] for n in names)

@@ -1,8 +1,7 @@
 """Γ on other inputs: what comparisons of two runs need of it, and no more.
 
-``Characterisation.renamed`` renames a whole tree. A comparison needs the result only, so the leaves are
-first merged into one decision term, and that is instantiated: at fresh unknowns, at constants, or at
-another instance's inputs.
+A comparison needs the result only, so the leaves are first merged into one decision term, and that is
+instantiated: at fresh unknowns, at constants, or at another instance's inputs.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import z3
 
 from course_lib.minimisation.characterisation import Characterisation
 from course_lib.minimisation.program import Program
-from course_lib.minimisation.values import Value, as_formula, merged, substituted
+from course_lib.minimisation.values import Value, as_formula, merged, same, substituted
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +47,7 @@ class Gamma:
 
     Examples
     --------
-    >>> from course_lib.minimisation.characterisation import agrees, characterise
+    >>> from course_lib.minimisation.characterisation import characterise
     >>> from course_lib.minimisation.program import program
     >>> gamma = Gamma.of(characterise(program("def f(a, b): return a + b", {"a": range(9), "b": range(9)})))
     >>> gamma.at("'", {"b": 5}).result
@@ -92,6 +91,40 @@ class Gamma:
 
 def _fresh(constant: z3.ExprRef, suffix: str) -> z3.ExprRef:
     return z3.Const(f"{constant}{suffix}", constant.sort())
+
+
+def agrees(a: Instance, b: Instance) -> z3.BoolRef:
+    """Both inputs are in their domains and give the same output; "illegal" is one more output."""
+    return _compared(a, b, same(a.result, b.result), True)
+
+
+def differs(a: Instance, b: Instance) -> z3.BoolRef:
+    """Both inputs are in their domains and give different outputs; "illegal" is one more output.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.characterisation import characterise
+    >>> from course_lib.minimisation.program import program
+    >>> gamma = Gamma.of(characterise(program("def half(n): return n // 2", {"n": range(10)})))
+    >>> solver = z3.Solver()
+    >>> solver.add(differs(gamma.at("'", {"n": 4}), gamma.at("''", {"n": 5})))
+    >>> solver.check()
+    unsat
+    """
+    return _compared(a, b, z3.Not(same(a.result, b.result)), False)
+
+
+def _compared(a: Instance, b: Instance, compared: z3.BoolRef, illegal_alike: bool) -> z3.BoolRef:
+    legal = z3.And(a.precondition, b.precondition, a.covered, b.covered, compared)
+    if z3.is_true(a.precondition) and z3.is_true(b.precondition):
+        return z3.And(a.domain, b.domain, legal)
+    refused = z3.And(z3.Not(a.precondition), z3.Not(b.precondition))
+    if not illegal_alike:
+        refused = z3.Or(
+            z3.And(a.precondition, a.covered, z3.Not(b.precondition)),
+            z3.And(b.precondition, b.covered, z3.Not(a.precondition)),
+        )
+    return z3.And(a.domain, b.domain, z3.Or(legal, refused))
 
 
 class _Node:

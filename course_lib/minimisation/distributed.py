@@ -77,6 +77,7 @@ def best_distributed(
     reasons: dict[str, str] = {}
     for name in program.domains:
         try:
+            deadline.check("its classes")
             found[name] = find(name)
         except Undecided as error:
             reasons[name] = error.reason
@@ -103,7 +104,7 @@ class _Search:
 
     @cached_property
     def gamma(self) -> Gamma:
-        return Gamma.of(characterise(self.program, timeout=self.deadline.left()))
+        return Gamma.of(characterise(self.program, timeout=self.deadline.left("its characterisation")))
 
     @cached_property
     def table(self) -> Table:
@@ -143,11 +144,11 @@ def _result(
     reading: str,
 ) -> DistributedMinimiser:
     if reading != "repaired":
-        reasons |= {name: f"{name}: found by the existential reading of Fig. 7, which is wrong" for name in found}
+        reasons |= {name: "found by the existential reading of Fig. 7, which is wrong" for name in found}
         return DistributedMinimiser(program, "incomplete", method, found, reasons, deadline.seconds)
     for name in program.domains:
         if name in found and not found[name].is_best:
-            reasons[name] = f"{name}: whether each two of its classes are told apart"
+            reasons[name] = "whether each two of its classes are told apart"
         elif name not in found and fallback == "identity" and program.domains[name].size <= LARGEST:
             found[name] = _identity(program, name)
             reasons[name] += "; its identity is taken instead"

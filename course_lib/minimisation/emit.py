@@ -11,7 +11,11 @@ from course_lib.minimisation.folding import TABLE, Segment, fold, segments
 
 WIDTH = 100
 SHORT_TUPLE = 24  # representatives that stand in one tuple whatever their pattern
-RESERVED = {"partition", "representative", "minimise", "isinstance", "int", "bool", "min", "max", "ValueError"}
+FEW, WORTH = 8, 12  # more branches than these are a table, unless each covers more runs than those
+RESERVED = {
+    "partition", "representative", "minimise", "isinstance", "int", "bool", "min", "max", "ValueError",
+    "bisect_right", "cuts", "labels",
+}  # fmt: skip
 
 
 def module_source(name: str, partition: Partition, program_name: str) -> str:
@@ -59,17 +63,19 @@ def module_source(name: str, partition: Partition, program_name: str) -> str:
     n, size = len(partition.representatives), sum(partition.sizes)
     numbers = _numbers(n)
     classes = f"{n} class{'es' * (n > 1)} stand{'s' * (n == 1)} for {size} value{'s' * (size > 1)}"
+    body = _indented(_partition_body(argument, partition))
     return "\n".join(
         [
             f'"""Minimiser of {name}, an input of {program_name}: {classes}."""',
             "",
+            *(["from bisect import bisect_right", ""] if any("bisect_right" in line for line in body) else []),
             '__all__ = ["minimise", "partition", "representative"]',
             "",
             "",
             f"def partition({argument}: {kind}) -> int:",
             f'    """The number of the class of {name}: {numbers}."""',
             *_domain_check(argument, partition),
-            *_indented(_partition_body(argument, partition)),
+            *body,
             "",
             "",
             f"def representative(k: int) -> {kind}:",
@@ -108,20 +114,29 @@ def _domain_check(x: str, partition: Partition) -> list[str]:
 def _partition_body(x: str, partition: Partition) -> list[str]:
     if partition.is_bool:
         return [f"return 1 if {x} else 0" if len(partition.runs) == 2 else "return 0"]
-    plain = _branches(x, segments(partition.runs))
     pattern = fold(partition.runs)
     if pattern is None:
-        return plain
+        return _described(x, partition.runs, segments(partition.runs))
     rest = f"({_minus(x, pattern.shift)}) % {pattern.period}" if pattern.shift else f"{x} % {pattern.period}"
     parts = segments(pattern.runs)
     if len(parts) == 1 and not parts[0].table:
-        folded = [f"return {_label(rest, parts[0], simple=False)}"]
-    elif pattern.period <= TABLE:
-        folded = [f"return {_tuple(_all_labels(pattern.runs))}[{rest}]"]
-    else:
-        name = "rest" if x != "rest" else "remainder"
-        folded = [f"{name} = {rest}", *_branches(name, parts)]
-    return folded if len(folded) <= len(plain) else plain
+        return [f"return {_label(rest, parts[0], simple=False)}"]
+    if pattern.period <= TABLE:
+        return [f"return {_tuple(_all_labels(pattern.runs))}[{rest}]"]
+    name = "rest" if x != "rest" else "remainder"
+    return [f"{name} = {rest}", *_described(name, pattern.runs, parts)]
+
+
+def _described(x: str, runs: Sequence[Run], parts: list[Segment]) -> list[str]:
+    """Branches where they are few or cover much; else a table of all values, or of the cuts."""
+    if len(parts) <= FEW or len(runs) > WORTH * len(parts):
+        return _branches(x, parts)
+    if runs[-1].last - runs[0].first < TABLE:
+        return [f"return {_tuple(_all_labels(runs))}[{_minus(x, runs[0].first)}]"]
+    lines, place = [f"cuts = {_tuple([run.first for run in runs[1:]])}"], f"bisect_right(cuts, {x})"
+    if [run.label for run in runs] == list(range(len(runs))):
+        return [*lines, f"return {place}"]
+    return [*lines, f"labels = {_tuple([run.label for run in runs])}", f"return labels[{place}]"]
 
 
 def _all_labels(runs: Sequence[Run]) -> list[int]:

@@ -7,7 +7,7 @@ itself, so that a slip of the pen in the module, or in the code that wrote it, s
 from __future__ import annotations
 
 import ast
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -25,6 +25,8 @@ ARITHMETIC: dict[type, Callable] = {
 CLAMPS: dict[str, Callable] = {"min": min, "max": max}
 OPPOSITE = {ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
 REFUSED = z3.Int("refused")  # what a module returns where it would raise: nothing is known about it
+BISECT = "bisect_right"
+IMPORT = f"from bisect import {BISECT}"
 Intervals = list[tuple[int, int]]
 
 
@@ -143,8 +145,10 @@ def read_module(source: str) -> Module:
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     for node in tree.body:
         names = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
-        if not (names or isinstance(node, ast.FunctionDef) or _is_docstring(node)):
+        if not (names or isinstance(node, ast.FunctionDef) or _is_docstring(node) or ast.unparse(node) == IMPORT):
             raise _refused(node, "holds more than its three functions")
+    if IMPORT not in map(ast.unparse, tree.body) and f"{BISECT}(" in source:
+        raise UnsupportedConstruct(f"the module uses {BISECT} and does not import it")
     if sorted(f.name for f in functions) != ["minimise", "partition", "representative"]:
         raise UnsupportedConstruct("the module does not hold partition, representative and minimise, once each")
     by_name = {function.name: function for function in functions}
@@ -185,12 +189,15 @@ def _body(function: ast.FunctionDef) -> Body:
     first, last = _accepted(statements[0], argument)
     statements = statements[1:]
     fold, variable, low, high = None, argument, first, last
-    if statements and isinstance(statements[0], ast.Assign):
+    if _assigns(statements, ast.BinOp):
         fold, variable, period = _remainder(statements[0], argument)
         low, high, statements = 0, period - 1, statements[1:]
     if not statements:
         raise _refused(function, "returns nothing")
-    pieces = sorted(_walk(statements, variable, [(low, high)]), key=lambda piece: piece[0])
+    if _assigns(statements, ast.Tuple):
+        pieces = _between_cuts(statements, variable, low, high)
+    else:
+        pieces = sorted(_walk(statements, variable, [(low, high)]), key=lambda piece: piece[0])
     return Body(argument, first, last, fold, variable, tuple(pieces))
 
 
@@ -220,6 +227,28 @@ def _remainder(assign: ast.Assign, argument: str) -> tuple[ast.expr, str, int]:
         raise _refused(assign, "assigns something other than a remainder")
     _closure(value, argument)  # refuses what is not understood
     return value, target.id, _number(value.right)
+
+
+def _assigns(statements: list[ast.stmt], kind: type) -> bool:
+    first = statements[0] if statements else None
+    return isinstance(first, ast.Assign) and len(first.targets) == 1 and isinstance(first.value, kind)
+
+
+def _between_cuts(statements: list[ast.stmt], name: str, low: int, high: int) -> list[tuple[int, int, ast.expr]]:
+    """What is returned by the place of the argument among ascending cuts."""
+    tables: dict[str, list[int]] = {}
+    line = statements[0].lineno
+    while _assigns(statements, ast.Tuple):
+        tables[ast.unparse(statements[0].targets[0])] = [_number(element) for element in statements[0].value.elts]
+        statements = statements[1:]
+    cuts, place = tables.get("cuts", []), f"{BISECT}(cuts, {name})"
+    meanings = {f"return {place}": range(len(cuts) + 1), f"return labels[{place}]": tables.get("labels", [])}
+    labels = meanings.get("\n".join(map(ast.unparse, statements)), [])
+    if len(labels) <= len(cuts) or cuts != sorted(cuts) or name in (BISECT, *tables):
+        raise UnsupportedConstruct("the module has a table that is not understood", line)
+    bounds = zip([low, *cuts], [*cuts, high + 1], labels, strict=False)
+    clipped = ((max(low, first), min(high, end - 1), label) for first, end, label in bounds)
+    return [(first, last, ast.Constant(label)) for first, last, label in clipped if first <= last]
 
 
 def _walk(statements: list[ast.stmt], name: str, reached: Intervals) -> list[tuple[int, int, ast.expr]]:
@@ -257,18 +286,22 @@ def _split(test: ast.expr, name: str, reached: Intervals) -> tuple[Intervals, In
 
 
 def _where(reached: Intervals, operator: type, bound: int) -> Intervals:
-    if operator is ast.Eq:
-        return _clipped(reached, bound, bound)
-    if operator is ast.NotEq:
-        return _clipped(reached, None, bound - 1) + _clipped(reached, bound + 1, None)
-    if operator in (ast.Lt, ast.LtE):
-        return _clipped(reached, None, bound - (operator is ast.Lt))
-    return _clipped(reached, bound + (operator is ast.Gt), None)
+    if operator in (ast.Eq, ast.NotEq):
+        below, rest = _cut(reached, bound)
+        at, above = _cut(rest, bound + 1)
+        return at if operator is ast.Eq else below + above
+    below, above = _cut(reached, bound + (operator in (ast.LtE, ast.Gt)))
+    return below if operator in (ast.Lt, ast.LtE) else above
 
 
-def _clipped(reached: Intervals, low: int | None, high: int | None) -> Intervals:
-    cut = ((a if low is None else max(a, low), b if high is None else min(b, high)) for a, b in reached)
-    return [(a, b) for a, b in cut if a <= b]
+def _cut(reached: Intervals, bound: int) -> tuple[Intervals, Intervals]:
+    """The parts of ascending intervals below a bound, and from it on."""
+    place = bisect_left(reached, (bound,))
+    below, above = reached[:place], reached[place:]
+    if below and below[-1][1] >= bound:
+        first, last = below[-1]
+        below[-1], above = (first, bound - 1), [(bound, last), *above]
+    return below, above
 
 
 def _number(node: ast.expr) -> int:

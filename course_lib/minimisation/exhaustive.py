@@ -11,10 +11,17 @@ from course_lib.minimisation.classes import Partition
 from course_lib.minimisation.deadline import Deadline
 from course_lib.minimisation.errors import EmptyDomain, Undecided
 from course_lib.minimisation.program import Program
-from course_lib.minimisation.unresolved import Witness
+from course_lib.minimisation.signatures import Witness
 from course_lib.minimisation.values import ILLEGAL
 
 LARGEST = 1_000_000  # inputs that are run one by one
+
+
+def require_few(program: Program) -> None:
+    """Refuse, as undecided, a program with more than LARGEST inputs."""
+    if program.size > LARGEST:
+        shown = f"{program.size:,}" if program.size < 10**15 else f"about 10^{len(str(program.size)) - 1}"
+        raise Undecided(f"{shown} inputs are too many to run one by one")
 
 
 class Table:
@@ -34,14 +41,11 @@ class Table:
     """
 
     def __init__(self, program: Program, deadline: Deadline) -> None:
-        if program.size > LARGEST:
-            raise Undecided(f"{program.size:,} inputs are too many to run one by one")
+        require_few(program)
         self.program, self.deadline = program, deadline
         run, numbers = Behaviour(program), {}
         self.numbers: list[int] = []
-        for i, values in enumerate(all_inputs(program)):
-            if i & 255 == 0:
-                deadline.check("the runs on all inputs")
+        for values in deadline.watch(all_inputs(program), "the runs on all inputs"):
             self.numbers.append(numbers.setdefault(run(values), len(numbers)))
         if list(numbers) == [ILLEGAL]:
             raise EmptyDomain(f"no input of {program.name} meets its precondition", program.first_line)
@@ -63,11 +67,13 @@ class Table:
         others = [other for other in self.program.domains if other != name]
         labels, n_classes = [0] * domain.size, 1
         witnesses: list[Witness] = []
+        question = f"{name}: its classes"
         for values, outputs in self.columns(name):
-            self.deadline.check(f"the classes of {name}")
             numbers: dict[tuple[int, int], int] = {}
-            refined = [numbers.setdefault(pair, len(numbers)) for pair in zip(labels, outputs, strict=True)]
+            pairs = self.deadline.watch(zip(labels, outputs, strict=True), question)
+            refined = [numbers.setdefault(pair, len(numbers)) for pair in pairs]
             if len(numbers) > n_classes:
                 labels, n_classes = refined, len(numbers)
                 witnesses.append(dict(zip(others, values, strict=True)))
+        labels = self.deadline.watch(labels, question)
         return Partition.of_labels(map(int, domain.values()), labels, domain.is_bool), witnesses

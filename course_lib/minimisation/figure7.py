@@ -14,9 +14,8 @@ from collections.abc import Sequence
 
 import z3
 
-from course_lib.minimisation.characterisation import agrees, differs
 from course_lib.minimisation.classes import Partition
-from course_lib.minimisation.copies import Gamma
+from course_lib.minimisation.copies import Gamma, agrees, differs
 from course_lib.minimisation.deadline import Deadline, quick_solver
 from course_lib.minimisation.errors import Undecided
 from course_lib.minimisation.piecewise import UNKNOWN, Evaluator, Piece, TooManyPieces, identity, pointwise
@@ -42,7 +41,7 @@ def classes_by_figure7(gamma: Gamma, name: str, deadline: Deadline, reading: str
     solver = quick_solver()
     solver.add(domain.constraint(variable))
     formulas: list[z3.BoolRef] = []
-    while deadline.is_satisfiable(solver, f"{name}: is there a value in no class yet"):
+    while deadline.is_satisfiable(solver, question=f"{name}: is there a value in no class yet"):
         value = solver.model().eval(variable, model_completion=True)
         formula = class_of(gamma, name, value, deadline, reading)
         formulas.append(formula)
@@ -119,7 +118,7 @@ def _certify(
     solver = quick_solver()
     domain = gamma.program.domains[name]
     solver.add(formula, relation, domain.constraint(gamma.variables[name]))
-    if deadline.is_satisfiable(solver, f"{name}: does the class of {value} hold too much"):
+    if deadline.is_satisfiable(solver, question=f"{name}: does the class of {value} hold too much"):
         raise Undecided(f"{name}: quantifier elimination gave a class of {value} that is too large")
 
 
@@ -131,7 +130,7 @@ def _partition(gamma: Gamma, name: str, formulas: list[z3.BoolRef], deadline: De
     known = [Piece(0, 0, (False,)), Piece(1, 1, (True,))] if domain.is_bool else identity(first, last)
     evaluate = Evaluator({variable.decl().name(): known}, first, last, deadline)
     try:
-        labels = pointwise(_first_true, *map(evaluate, formulas))
+        labels = pointwise(_first_true, *map(evaluate, formulas), deadline=deadline)
     except TooManyPieces:
         labels = [Piece(first, last, (UNKNOWN,))]
     runs = []

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from course_lib.minimisation.classes import Run
 
 TABLE = 32  # the longest table worth reading
-SHORTEST_STAIRS = 3  # below, one line a step reads better
+SHORTEST_STAIRS, SHORTEST_FALL = 3, 5  # steps; below, one line a step reads better
 PLAIN = 40  # segments that are written rather than fewer with a cut that could as well lie elsewhere
 
 
@@ -65,14 +65,14 @@ def segments(runs: Sequence[Run]) -> list[Segment]:
     >>> [(s.first, s.last) for s in segments([Run(n, n, n) for n in range(50)])]
     [(0, 49)]
     >>> [(s.first, s.last) for s in segments([Run(0, 10, 0), Run(11, 11, 1), Run(12, 12, 2), Run(13, 13, 3)])]
+    [(0, 13)]
+    >>> [(s.first, s.last) for s in segments([Run(0, 10, 0), Run(11, 11, 2), Run(12, 12, 1), Run(13, 13, 3)])]
     [(0, 10), (11, 11), (12, 12), (13, 13)]
     """
-    attempts = [_greedy(runs, forms) for forms in ((_stairs, _table), (_table,), (_stairs,), ())]
+    attempts = [_greedy(runs, forms) for forms in ((_stairs, _table), (_table,), (_stairs,), (), ALL)]
+    short = attempts[-1]
     sharp = min((found for found in attempts if _cuts_are_sharp(found)), key=len)  # constants always are
-    if len(sharp) <= PLAIN:
-        return sharp
-    short = _greedy(runs, (_stairs, _table, _clamped_stairs))
-    return short if 2 * len(short) < len(sharp) else sharp
+    return short if len(sharp) > PLAIN and 2 * len(short) < len(sharp) else sharp
 
 
 def _cuts_are_sharp(found: list[Segment]) -> bool:
@@ -112,7 +112,7 @@ def _stairs(runs: Sequence[Run], place: int) -> tuple[int, Segment | None]:
         if this != width and not (end == len(runs) - 1 and this < width):
             break
         end += 1
-    if end - place < SHORTEST_STAIRS:
+    if end - place < (SHORTEST_FALL if slope < 0 and width > 1 else SHORTEST_STAIRS):
         return 0, None
     return end - place, Segment(first, runs[end - 1].last, start, slope, width, first)
 
@@ -128,11 +128,19 @@ def _clamped_stairs(runs: Sequence[Run], place: int) -> tuple[int, Segment | Non
         return 0, None
     end = place + below + covered
     if below:
-        stairs = replace(stairs, first=runs[place].first, low=runs[place].label)
+        stairs = _reaching(stairs, runs[place], low=runs[place].label)
     if end < len(runs) and runs[end].label == stairs.label(runs[end].first):
-        stairs = replace(stairs, last=runs[end].last, high=runs[end].label)
+        stairs = _reaching(stairs, runs[end], high=runs[end].label)
         end += 1
     return end - place, stairs
+
+
+def _reaching(stairs: Segment, run: Run, **clamp: int) -> Segment:
+    """The stairs with the run before or after them; a clamp where the run is longer than one step."""
+    longer = run.last - run.first + 1 > stairs.width
+    return replace(
+        stairs, first=min(stairs.first, run.first), last=max(stairs.last, run.last), **(clamp if longer else {})
+    )
 
 
 def _table(runs: Sequence[Run], place: int) -> tuple[int, Segment | None]:
@@ -151,6 +159,9 @@ def _table(runs: Sequence[Run], place: int) -> tuple[int, Segment | None]:
             table = tuple(labels[(r - first) % period] for r in range(period))
             best = covered, Segment(first, last, table=table)
     return best
+
+
+ALL: Sequence[Form] = (_stairs, _table, _clamped_stairs)
 
 
 def _repeats(runs: Sequence[Run], place: int, other: int, period: int) -> int:

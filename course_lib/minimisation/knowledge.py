@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from course_lib.minimisation.behaviour import Behaviour, Disagreement, all_inputs
-from course_lib.minimisation.characterisation import agrees, characterise, differs
-from course_lib.minimisation.copies import Gamma
+from course_lib.minimisation.characterisation import characterise
+from course_lib.minimisation.copies import Gamma, agrees, differs
 from course_lib.minimisation.deadline import Deadline, quick_solver
 from course_lib.minimisation.errors import SpecificationError, Undecided
 from course_lib.minimisation.program import Program, program
@@ -145,8 +145,7 @@ def _pair_by_running(p: Program, q: Program, deadline: Deadline) -> tuple[dict, 
     run_p, run_q = Behaviour(p), Behaviour(q)
     names = list(p.domains)
     seen: dict = {}
-    for values in all_inputs(p):
-        deadline.check("the runs of both programs")
+    for values in deadline.watch(all_inputs(p), "the runs of both programs"):
         ordered = tuple(values[names.index(name)] for name in q.domains)
         output = run_p(values)
         earlier, earlier_output = seen.setdefault(run_q(ordered), (values, output))
@@ -157,11 +156,11 @@ def _pair_by_running(p: Program, q: Program, deadline: Deadline) -> tuple[dict, 
 
 def _pair_by_proof(p: Program, q: Program, deadline: Deadline) -> tuple[dict, dict] | None:
     """Two inputs with one output of q and two of p, or None: Z3 has proved that there are none."""
-    of_p, of_q = (Gamma.of(characterise(program, timeout=deadline.left())) for program in (p, q))
+    of_p, of_q = (Gamma.of(characterise(program, timeout=deadline.left("its characterisation"))) for program in (p, q))
     first, second = of_p.at("'"), of_p.at("''")
     solver = quick_solver()
     solver.add(differs(first, second), agrees(of_q.at("'q", first.variables), of_q.at("''q", second.variables)))
-    if not deadline.is_satisfiable(solver, f"does {p.name} tell apart what {q.name} does not"):
+    if not deadline.is_satisfiable(solver, question=f"does {p.name} tell apart what {q.name} does not"):
         return None
     model = solver.model()
     pair = tuple({name: concrete(x, model) for name, x in copy.variables.items()} for copy in (first, second))

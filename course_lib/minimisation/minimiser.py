@@ -17,7 +17,7 @@ from course_lib.minimisation.classes import Partition
 from course_lib.minimisation.emit import module_source
 from course_lib.minimisation.errors import SpecificationError
 from course_lib.minimisation.program import Program
-from course_lib.minimisation.unresolved import Witness
+from course_lib.minimisation.signatures import Witness
 from course_lib.minimisation.values import ILLEGAL
 
 
@@ -74,7 +74,11 @@ class LocalMinimiser:
 
     def source(self) -> str:
         """The text of the module that minimises this input: ``partition``, ``representative``, ``minimise``."""
-        return self.text or module_source(self.name, self.partition, self.program_name)
+        return self.text or self._written
+
+    @cached_property
+    def _written(self) -> str:
+        return module_source(self.name, self.partition, self.program_name)
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,24 @@ class DistributedMinimiser:
         ------
         ValueError
             for an incomplete minimiser: nothing is written.
+
+        Examples
+        --------
+        From a function in a file to written modules and a certificate:
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from course_lib.minimisation import best_distributed, program, verify
+        >>> with TemporaryDirectory() as folder:
+        ...     file = Path(folder, "support.py")
+        ...     _ = file.write_text("def support(income, children): return income < 12_000 + 3_000 * children")
+        ...     domains = {"income": range(100_001), "children": range(13)}
+        ...     form = program(file.read_text(), domains, entry="support")
+        ...     found = best_distributed(form)
+        ...     [path.name for path in found.write(Path(folder, "forms"))]
+        ...     certificate = verify(form, found)
+        ...     certificate.correct, certificate.idempotent, certificate.best
+        ['minimise_income.py', 'minimise_children.py']
+        ('proved', 'proved', 'proved')
         """
         if self.status == "incomplete":
             raise ValueError(f"nothing is written for an incomplete minimiser: {self.explain()}")
@@ -154,9 +176,14 @@ class DistributedMinimiser:
             path.write_text(self[name].source(), encoding="utf-8")
         return paths
 
+    def why_open(self, name: str) -> str:
+        """What stayed open of an input, after its name, in one line."""
+        reason = self.reasons[name].removeprefix(f"{name}: ")
+        return f"{name}{', open' if name in self.locals else ''}: {reason}"
+
     def explain(self) -> str:
         """What was found and proved for each input, and what stayed open, in plain words."""
-        lines = [f"{STATUSES[self.status]} for {self.program.name}, by {self.method}."]
+        lines = [f"{STATUSES[self.status]} for {self.program.name}, by {METHODS[self.method]}."]
         for name, domain in self.program.domains.items():
             if name in self.locals:
                 n, size = len(self.locals[name].representatives), domain.size
@@ -164,10 +191,16 @@ class DistributedMinimiser:
                 proof = f", told apart by {told_apart} witness{'es' * (told_apart != 1)}" if told_apart else ""
                 lines.append(f"{name}: {n} class{'es' * (n != 1)} of {size} value{'s' * (size != 1)}{proof}")
             if name in self.reasons:
-                lines.append(f"open: {self.reasons[name]}" if name in self.locals else f"{name}: {self.reasons[name]}")
+                lines.append(self.why_open(name))
         return "\n".join(lines)
 
 
+METHODS = {
+    "witness": "witness refinement",
+    "exhaustive": "running all inputs",
+    "figure7": "Fig. 7",
+    "outputs": "asking for one output after the other",
+}
 STATUSES = {
     "best": "A best minimiser",
     "minimiser": "A minimiser that may collect more than it must",
@@ -240,6 +273,6 @@ class Minimiser:
         if self.status == "incomplete":
             return f"No monolithic minimiser for {self.program.name}: {self.reason}"
         return (
-            f"A best monolithic minimiser for {self.program.name}, by {self.method}: "
+            f"A best monolithic minimiser for {self.program.name}, by {METHODS[self.method]}: "
             f"{self.n_classes} class{'es' * (self.n_classes != 1)}, one for each output."
         )

@@ -59,8 +59,7 @@ def best_monolithic(program: Program, method: str = "auto", timeout: float | Non
         method = "exhaustive"
     try:
         if method == "exhaustive":
-            if program.size > exhaustive.LARGEST:
-                raise Undecided(f"{program.size:,} inputs are too many to run one by one")
+            exhaustive.require_few(program)
             if program.has_assumptions:
                 characterise(program, timeout=timeout)
             return _by_running(program, method, all_inputs(program), None, deadline)
@@ -88,9 +87,7 @@ def _by_running(
     weights = None
     if dm is not None:
         weights = product(*(dm[name].sizes for name in program.domains))
-    for i, values in enumerate(inputs):
-        if i & 255 == 0:
-            deadline.check("the runs of the program")
+    for values in deadline.watch(inputs, "the runs of the program"):
         weight = 1 if weights is None else prod(next(weights))
         output = run(values)
         if output != ILLEGAL:
@@ -101,12 +98,12 @@ def _by_running(
 
 def _by_outputs(program: Program, deadline: Deadline) -> Minimiser:
     """Ask Z3 for an input with an output not seen yet, then for the smallest such input, until there is none."""
-    gamma = Gamma.of(characterise(program, timeout=deadline.left()))
+    gamma = Gamma.of(characterise(program, timeout=deadline.left("its characterisation")))
     run = Behaviour(program)
     new = quick_solver()
     new.add(gamma.whole.domain, gamma.whole.precondition, gamma.whole.covered)
     first: dict = {}
-    while deadline.is_satisfiable(new, "is there a further output"):
+    while deadline.is_satisfiable(new, question="is there a further output"):
         if len(first) == OUTPUTS:
             raise Undecided(f"{program.name} has more than {OUTPUTS:,} outputs, too many to ask for one by one")
         values = _values(gamma, new.model())
@@ -128,7 +125,7 @@ def _smallest(gamma: Gamma, output: object, deadline: Deadline) -> tuple:
     solver = quick_solver()
     solver.add(gamma.whole.domain, gamma.whole.precondition, gamma.whole.covered, same(gamma.whole.result, output))
     question = f"the smallest input with output {output!r}"
-    if not deadline.is_satisfiable(solver, question):
+    if not deadline.is_satisfiable(solver, question=question):
         raise Disagreement(f"no input of Γ gives {output!r}, but the program does")
     values = _values(gamma, solver.model())
     for place, (name, variable) in enumerate(gamma.variables.items()):
@@ -136,7 +133,7 @@ def _smallest(gamma: Gamma, output: object, deadline: Deadline) -> tuple:
         low, high = gamma.program.domains[name].first, int(values[place])
         while low < high:
             middle = (low + high) // 2
-            if deadline.is_satisfiable(solver, question, number <= middle):
+            if deadline.is_satisfiable(solver, number <= middle, question=question):
                 values = _values(gamma, solver.model())
                 high = int(values[place])
             else:

@@ -8,9 +8,9 @@ where it occurs, never approximated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from math import ceil, floor, gcd, lcm
+from math import gcd, lcm
 from typing import NamedTuple
 
 import z3
@@ -19,6 +19,8 @@ from course_lib.minimisation.deadline import Deadline
 
 UNKNOWN = None  # an entry that this form cannot express
 LARGEST = 100_000  # entries of one function; beyond, listing the values is cheaper
+QUESTION = "where the classes are cut"
+NO_LIMIT = Deadline()
 
 
 class Piece(NamedTuple):
@@ -70,22 +72,24 @@ def aligned(functions: Sequence[Function]) -> Iterable[tuple[int, int, list[tupl
         first = last + 1
 
 
-def pointwise(operation: Callable, *functions: Function) -> Function:
+def pointwise(operation: Callable, *functions: Function, deadline: Deadline = NO_LIMIT) -> Function:
     """Apply an operation on entries where it needs no new cuts."""
-    result = []
-    for first, last, entries in aligned(functions):
+    return simplified(_applied(operation, functions, deadline))
+
+
+def _applied(operation: Callable, functions: Sequence[Function], deadline: Deadline) -> Iterator[Piece]:
+    for first, last, entries in deadline.watch(aligned(functions), QUESTION):
         period = lcm(*map(len, entries))
         if period > LARGEST:
             raise TooManyPieces
         if period == 1:
-            values = (operation(*(e[0] for e in entries)),)
+            yield Piece(first, last, (operation(*(e[0] for e in entries)),))
         else:
-            values = tuple(operation(*(e[r % len(e)] for e in entries)) for r in range(period))
-        result.append(Piece(first, last, values))
-    return simplified(result)
+            residues = deadline.watch(range(period), QUESTION)
+            yield Piece(first, last, tuple(operation(*(e[r % len(e)] for e in entries)) for r in residues))
 
 
-def simplified(pieces: list[Piece]) -> Function:
+def simplified(pieces: Iterable[Piece]) -> Function:
     """Entries that agree stand once; neighbours that agree become one piece."""
     result: list[Piece] = []
     size = 0
@@ -155,35 +159,56 @@ def _same_truth(first, second):
     return UNKNOWN if first is UNKNOWN or second is UNKNOWN else first == second
 
 
-def compare(left: Function, right: Function, holds: Callable[[int], bool]) -> Function:
-    """Where the sign of left - right satisfies ``holds``: cuts at the roots, then one sign a piece."""
-    result = []
-    for first, last, entries in pointwise(_subtract, left, right):
-        roots = [Fraction(-e[1]) / e[0] for e in entries if e is not UNKNOWN and e[0]]
-        starts = {cut for root in roots for cut in (ceil(root), floor(root) + 1) if first < cut <= last}
-        starts = sorted(starts | {first})
-        for start, end in zip(starts, [*(s - 1 for s in starts[1:]), last], strict=True):
-            signs = tuple(UNKNOWN if e is UNKNOWN else holds(e[0] * start + e[1]) for e in entries)
-            result.append(Piece(start, end, signs))
-    return simplified(result)
+def compare(left: Function, right: Function, holds: Callable[[int], bool], deadline: Deadline = NO_LIMIT) -> Function:
+    """Where the sign of left - right satisfies ``holds``: cuts at the roots, then one sign a piece.
+
+    x // 1000 < 5 has a root for each of its 1000 residues, all within 1000 values of one another. There
+    the values are fewer than the entries of so many pieces, and each has its own sign.
+
+    Examples
+    --------
+    >>> thousands = divide(identity(0, 99_999), constant(1000, 0, 99_999), remainder=False)
+    >>> compare(thousands, constant(5, 0, 99_999), lambda difference: difference < 0)
+    [Piece(first=0, last=4999, entries=(True,)), Piece(first=5000, last=99999, entries=(False,))]
+    """
+    return simplified(_signs(pointwise(_subtract, left, right, deadline=deadline), holds, deadline))
 
 
-def divide(left: Function, right: Function, remainder: bool) -> Function:
+def _signs(difference: Function, holds: Callable[[int], bool], deadline: Deadline) -> Iterator[Piece]:
+    def sign(entry: tuple | None, x: int) -> bool | None:
+        return UNKNOWN if entry is UNKNOWN else holds(entry[0] * x + entry[1])
+
+    for first, last, entries in difference:
+        lines = [entry for entry in entries if entry is not UNKNOWN and entry[0]]
+        # The root of ax + b, or the next whole number, and the first beyond it.
+        cuts = (cut for a, b in deadline.watch(lines, QUESTION) for cut in (-(b // a), -b // a + 1))
+        starts = sorted({first, *(cut for cut in cuts if first < cut <= last)})
+        ends = [*(start - 1 for start in starts[1:]), last]
+        for start, end in zip(deadline.watch(starts, QUESTION), ends, strict=True):
+            if end - start + 1 < len(entries):
+                yield from (Piece(x, x, (sign(entries[x % len(entries)], x),)) for x in range(start, end + 1))
+            else:
+                yield Piece(start, end, tuple(sign(entry, start) for entry in entries))
+
+
+def divide(left: Function, right: Function, remainder: bool, deadline: Deadline = NO_LIMIT) -> Function:
     """Quotient or remainder as SMT-LIB defines them: the remainder lies in 0..|divisor| - 1."""
-    result = []
-    for first, last, (numerators, divisors) in aligned([left, right]):
+    return simplified(_divided(left, right, remainder, deadline))
+
+
+def _divided(left: Function, right: Function, remainder: bool, deadline: Deadline) -> Iterator[Piece]:
+    for first, last, (numerators, divisors) in deadline.watch(aligned([left, right]), QUESTION):
         period = base = lcm(len(numerators), len(divisors))
         pairs = [(numerators[r % len(numerators)], divisors[r % len(divisors)]) for r in range(base)]
         pairs = [pair if _divides(*pair) else None for pair in pairs]
-        for pair in pairs:
+        for pair in deadline.watch(pairs, QUESTION):
             if pair is not None:  # on x = r + base*t the numerator grows by a*base a step
                 step, divisor = int(pair[0][0] * base), abs(int(pair[1][1]))
                 period = lcm(period, base * (divisor // gcd(step, divisor)))
         if period > LARGEST:
             raise TooManyPieces
-        entries = (_quotient(pairs[r % base], r, remainder) for r in range(period))
-        result.append(Piece(first, last, tuple(entries)))
-    return simplified(result)
+        residues = deadline.watch(range(period), QUESTION)
+        yield Piece(first, last, tuple(_quotient(pairs[r % base], r, remainder) for r in residues))
 
 
 def _divides(numerator, divisor) -> bool:
@@ -239,9 +264,9 @@ class Evaluator:
     [Piece(first=0, last=99, entries=(None,))]
     """
 
-    def __init__(self, known: dict[str, Function], first: int, last: int, deadline: Deadline | None = None) -> None:
+    def __init__(self, known: dict[str, Function], first: int, last: int, deadline: Deadline = NO_LIMIT) -> None:
         self.known, self.first, self.last = known, first, last
-        self.deadline = deadline or Deadline()
+        self.deadline = deadline
         self._done: dict[int, tuple[z3.ExprRef, Function]] = {}
 
     def __call__(self, term: z3.ExprRef) -> Function:
@@ -256,7 +281,7 @@ class Evaluator:
                 stack += missing
                 continue
             stack.pop()
-            self.deadline.check("where the classes are cut")
+            self.deadline.check(QUESTION)
             operands = [self._done[child.get_id()][1] for child in current.children()]
             self._done[current.get_id()] = (current, self._apply(current, operands))
         return self._done[term.get_id()][1]
@@ -270,13 +295,15 @@ class Evaluator:
         if kind == z3.Z3_OP_UNINTERPRETED and not operands:
             return self.known.get(term.decl().name(), [Piece(self.first, self.last, (UNKNOWN,))])
         if kind in ELEMENTWISE:
-            return pointwise(ELEMENTWISE[kind], *operands)
+            return pointwise(ELEMENTWISE[kind], *operands, deadline=self.deadline)
         if kind in COMPARISONS:
-            return compare(*operands, COMPARISONS[kind])
+            return compare(*operands, COMPARISONS[kind], self.deadline)
         if kind in (z3.Z3_OP_IDIV, z3.Z3_OP_MOD):
-            return divide(*operands, remainder=kind == z3.Z3_OP_MOD)
+            return divide(*operands, kind == z3.Z3_OP_MOD, self.deadline)
         if kind in (z3.Z3_OP_EQ, z3.Z3_OP_DISTINCT) and len(operands) == 2:
-            truth = z3.is_bool(term.arg(0))
-            same = pointwise(_same_truth, *operands) if truth else compare(*operands, lambda d: d == 0)
-            return same if kind == z3.Z3_OP_EQ else pointwise(_not, same)
+            if z3.is_bool(term.arg(0)):
+                same = pointwise(_same_truth, *operands, deadline=self.deadline)
+            else:
+                same = compare(*operands, lambda d: d == 0, self.deadline)
+            return same if kind == z3.Z3_OP_EQ else pointwise(_not, same, deadline=self.deadline)
         return [Piece(self.first, self.last, (UNKNOWN,))]

@@ -7,7 +7,7 @@ from typing import Any
 
 import z3
 
-from course_lib.minimisation.deadline import Deadline, quick_solver
+from course_lib.minimisation.deadline import Deadline, quick_solver, thorough_solver
 from course_lib.minimisation.errors import MinimisationError, SpecificationError, Undecided, WeakInvariant, shown_inputs
 from course_lib.minimisation.paths import Path
 from course_lib.minimisation.values import Condition, concrete, negation
@@ -15,13 +15,6 @@ from course_lib.minimisation.values import Condition, concrete, negation
 PATIENCE = 1000  # milliseconds for a question whose answer only saves work
 FIRST_TRY = 2000  # milliseconds for the quick solver on a question that has to be settled
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-
-
-def thorough_solver() -> z3.Solver:
-    """A solver that prepares each question; as for the quick one, no Gröbner bases, which no timeout ends."""
-    solver = z3.Solver()
-    solver.set("arith.nl.grobner", False)
-    return solver
 
 
 class Questions:

@@ -13,10 +13,9 @@ from typing import Any
 import z3
 
 from course_lib.minimisation.behaviour import Behaviour, Disagreement
-from course_lib.minimisation.characterisation import differs
-from course_lib.minimisation.copies import Gamma
+from course_lib.minimisation.copies import Gamma, differs
 from course_lib.minimisation.deadline import Deadline, quick_solver
-from course_lib.minimisation.unresolved import Witness
+from course_lib.minimisation.signatures import Witness
 from course_lib.minimisation.values import concrete
 
 
@@ -30,13 +29,21 @@ class Inseparable(Exception):
 
 def groups(run: Behaviour, name: str, values: Sequence, witnesses: Sequence[Witness], deadline: Deadline) -> list[list]:
     """The values in groups of equal outputs at every witness, by running the program."""
-    grouped: dict[tuple, list] = {}
     names = list(run.program.domains)
-    for value in values:
-        deadline.check(f"{name}: the runs at the witnesses")
-        signature = tuple(run(tuple(value if n == name else w[n] for n in names)) for w in witnesses)
-        grouped.setdefault(signature, []).append(value)
-    return list(grouped.values())
+    grouped = [list(values)]
+    for witness in witnesses:
+        finer: list[list] = []
+        for group in grouped:
+            if len(group) == 1:
+                finer.append(group)
+                continue
+            alike: dict = {}
+            for value in deadline.watch(group, f"{name}: the runs at the witnesses"):
+                output = run(tuple(value if n == name else witness[n] for n in names))
+                alike.setdefault(output, []).append(value)
+            finer += alike.values()
+        grouped = finer
+    return grouped
 
 
 def separating_witnesses(
@@ -77,6 +84,6 @@ def separating_witness(gamma: Gamma, name: str, first: Any, second: Any, deadlin
     others = {n: variable for n, variable in one.variables.items() if n != name}
     solver = quick_solver()
     solver.add(z3.simplify(differs(one, gamma.at("''", {**others, name: second}))))
-    if not deadline.is_satisfiable(solver, f"{name}: is {first!r} told apart from {second!r}"):
+    if not deadline.is_satisfiable(solver, question=f"{name}: is {first!r} told apart from {second!r}"):
         return None
     return {n: concrete(variable, solver.model()) for n, variable in others.items()}

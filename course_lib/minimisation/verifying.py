@@ -1,8 +1,8 @@
 """Certify a minimiser by three legs that do not lean on each other.
 
 1. Proofs by Z3 on Γ: p ∘ m = p and m ∘ m = m, with m read back from the emitted source.
-2. Runs of the real function against the emitted source, which is walked: on all inputs up to 100,000,
-   beyond that on both sides of every cut and on 1,000 seeded inputs.
+2. Runs of the real function against the emitted source, which is walked: on all inputs up to 131,072
+   if half of the time is enough, otherwise on both sides of every cut and on 1,000 seeded inputs.
 3. Bestness: the witnesses are replayed by running the program.
 
 A proof on Γ alone is as good as Γ: a slip in the encoding of the program would pass it. Runs alone are as

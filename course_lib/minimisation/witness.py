@@ -13,12 +13,10 @@ from itertools import islice
 import z3
 
 from course_lib.minimisation.behaviour import Disagreement
-from course_lib.minimisation.characterisation import agrees, differs
 from course_lib.minimisation.classes import Partition
-from course_lib.minimisation.copies import Gamma
+from course_lib.minimisation.copies import Gamma, agrees, differs
 from course_lib.minimisation.deadline import Deadline, quick_solver
-from course_lib.minimisation.signatures import cut_by
-from course_lib.minimisation.unresolved import Witness
+from course_lib.minimisation.signatures import Witness, cut_by
 from course_lib.minimisation.values import concrete
 
 WRITTEN_OUT = 2000  # runs that are written out for the solver; beyond, Γ at the witnesses is shorter
@@ -46,11 +44,11 @@ def classes_by_witnesses(gamma: Gamma, name: str, deadline: Deadline) -> tuple[P
     while max(classes.sizes) > 1:
         solver.push()
         solver.add(_together(gamma, name, classes, witnesses, *pair))
-        if not deadline.is_satisfiable(solver, question):
+        if not deadline.is_satisfiable(solver, question=question):
             break
         witnesses.append({other: concrete(variable, solver.model()) for other, variable in others.items()})
         solver.pop()
-        finer = classes.refined(cut_by(gamma, name, witnesses[-1:], deadline))
+        finer = classes.refined(cut_by(gamma, name, witnesses[-1:], deadline), deadline)
         if len(finer.sizes) == len(classes.sizes):
             raise Disagreement(f"the proof finds values of {name} told apart by {witnesses[-1]}, the runs do not")
         classes = finer

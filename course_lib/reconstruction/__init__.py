@@ -4,6 +4,7 @@ Imports nothing but z3 and the standard library; pandas, numpy and scipy are imp
 that return frames or solve linear programs.
 """
 
+from course_lib.deadline import SolverUndecided
 from course_lib.reconstruction.approximate import closest_database, linear_reconstruction
 from course_lib.reconstruction.blocks import (
     acm_block,
@@ -15,7 +16,6 @@ from course_lib.reconstruction.blocks import (
 )
 from course_lib.reconstruction.certainty import certain_cells, certain_records
 from course_lib.reconstruction.contradictions import explain_contradiction
-from course_lib.reconstruction.deadline import SolverUndecided
 from course_lib.reconstruction.defences import geometric_noise, round_means, suppress, swap_records
 from course_lib.reconstruction.measures import baseline_match, cell_match, record_match
 from course_lib.reconstruction.reading import read_records, read_statistics, read_table

@@ -8,7 +8,7 @@ from itertools import product
 from math import inf
 from typing import TYPE_CHECKING
 
-from course_lib.reconstruction.deadline import Deadline
+from course_lib.deadline import Deadline
 from course_lib.reconstruction.recompute import violations
 from course_lib.reconstruction.schema import Database
 from course_lib.reconstruction.solving import Reconstruction, reconstruct

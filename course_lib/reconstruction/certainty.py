@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import z3
 
+from course_lib.deadline import Deadline
 from course_lib.reconstruction import head_counts
-from course_lib.reconstruction.deadline import Deadline
 from course_lib.reconstruction.direct import People
 from course_lib.reconstruction.schema import Database
 from course_lib.reconstruction.tables import PublishedTable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import z3
 
-from course_lib.reconstruction.deadline import Deadline
+from course_lib.deadline import Deadline
 from course_lib.reconstruction.direct import People
 from course_lib.reconstruction.tables import PublishedTable
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import z3
 
+from course_lib.deadline import Deadline
 from course_lib.reconstruction.constraints import at_most, is_among, median_is
-from course_lib.reconstruction.deadline import Deadline
 from course_lib.reconstruction.schema import Database
 from course_lib.reconstruction.tables import PublishedTable, Statistic
 

@@ -14,8 +14,8 @@ from itertools import product
 
 import z3
 
+from course_lib.deadline import Deadline
 from course_lib.reconstruction.constraints import at_most, is_among, median_is
-from course_lib.reconstruction.deadline import Deadline
 from course_lib.reconstruction.schema import Database, Schema
 from course_lib.reconstruction.tables import PublishedTable, Statistic
 

@@ -13,8 +13,8 @@ from itertools import pairwise
 
 import z3
 
+from course_lib.deadline import Deadline
 from course_lib.reconstruction.constraints import is_among
-from course_lib.reconstruction.deadline import Deadline
 from course_lib.reconstruction.schema import Database
 from course_lib.reconstruction.tables import PublishedTable, Statistic
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from course_lib.deadline import Deadline, SolverUndecided
 from course_lib.reconstruction import direct, head_counts, index_vectors
-from course_lib.reconstruction.deadline import Deadline, SolverUndecided
 from course_lib.reconstruction.recompute import violations
 from course_lib.reconstruction.schema import Database
 from course_lib.reconstruction.tables import PublishedTable

@@ -7,7 +7,8 @@ import pytest
 import z3
 
 from course_lib.minimisation import examples
-from course_lib.minimisation.characterisation import agrees, characterise, differs
+from course_lib.minimisation.characterisation import characterise
+from course_lib.minimisation.copies import Gamma, agrees, differs
 from course_lib.minimisation.errors import MinimisationError, Undecided
 from course_lib.minimisation.program import program
 from course_lib.minimisation.values import ILLEGAL, same
@@ -126,8 +127,8 @@ PAIRS = [
 @pytest.mark.parametrize("text", PAIRS)
 def test_differs_and_agrees_are_what_running_shows(text):
     read = program(text, {"x": range(-2, 4), "y": range(-1, 3)})
-    gamma = characterise(read)
-    other = gamma.renamed("'")
+    gamma = Gamma.of(characterise(read)).whole
+    other = Gamma.of(characterise(read)).at("'")
     questions = {}
     for name, formula in (("differs", differs(gamma, other)), ("agrees", agrees(gamma, other))):
         questions[name] = z3.SimpleSolver()
@@ -148,12 +149,12 @@ def test_differs_and_agrees_are_what_running_shows(text):
 
 
 def test_a_copy_has_unknowns_of_its_own():
-    gamma = gamma_of("loyalty_invariant")
-    copy = gamma.renamed("'")
+    whole = Gamma.of(gamma_of("loyalty_invariant"))
+    gamma, copy = whole.whole, whole.at("'")
     mine = {str(unknown) for unknown in (*gamma.variables.values(), *gamma.auxiliary)}
     copied = {str(unknown) for unknown in (*copy.variables.values(), *copy.auxiliary)}
     assert copied == {f"{name}'" for name in mine}
-    same_input = gamma.with_other_unknowns("'")
+    same_input = whole.at("'", gamma.variables)
     assert same_input.variables["flights"].eq(gamma.variables["flights"])
     assert not same_input.auxiliary[0].eq(gamma.auxiliary[0])
     for question, answer in ((differs, z3.unsat), (agrees, z3.sat)):

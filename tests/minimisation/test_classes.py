@@ -13,7 +13,9 @@ from course_lib.minimisation.piecewise import (
     Evaluator,
     Piece,
     TooManyPieces,
+    compare,
     constant,
+    divide,
     identity,
 )
 
@@ -152,3 +154,14 @@ def test_level_sets_of_repeating_functions(seed):
 def test_more_values_than_can_be_listed_are_refused():
     with pytest.raises(Undecided, match="1,000,001 runs or values"):
         partition_of_function([Piece(0, 10**6, (((1, 0),),))], "the classes of x", Deadline())
+
+
+def test_a_comparison_of_many_residues_takes_no_more_steps_than_there_are_values():
+    """Each of the 10,000 residues of x * 3 // 10000 has its own root, all of them close together."""
+    scaled = divide([Piece(0, 99_999, ((3, 0),))], constant(10_000, 0, 99_999), remainder=False)
+    looked = []
+    assert compare(scaled, constant(7, 0, 99_999), lambda d: looked.append(d) or d < 0) == [
+        Piece(0, 23_333, (True,)),
+        Piece(23_334, 99_999, (False,)),
+    ]
+    assert len(looked) < 3 * 10_000

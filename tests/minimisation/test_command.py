@@ -75,6 +75,67 @@ def test_errors_are_one_line_with_file_and_line(file, capsys, function, domain, 
     assert captured.err.count("\n") == 1
 
 
+LOOPS = """from course_lib.minimisation import invariant
+
+
+def endless(n):
+    i = 0
+    while i < n:
+        i += 1
+    return i
+
+
+def weak(n):
+    i = 0
+    while i < n:
+        invariant(i >= 0)
+        i += 1
+    return i
+
+
+def wrong(n):
+    i = 0
+    while i < n:
+        invariant(i < n)
+        i += 1
+    return i
+
+
+def unsure(n):
+    half = n // 2
+    assert half < 40
+    return half
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (
+            "endless",
+            ":6: LoopBound: the loop may run more than 64 times: raise max_unroll or state an invariant, for ",
+        ),
+        ("weak", ":13: WeakInvariant: the invariant leaves the result open: "),
+        ("wrong", ":21: SpecificationError: the invariant i < n does not hold when the loop is reached, for n=0"),
+        ("unsure", ":29: SpecificationError: the assert fails: half < 40, for n="),
+    ],
+)
+def test_errors_of_loops_and_asserts_name_line_and_input(tmp_path, capsys, function, said):
+    path = tmp_path / "loops.py"
+    path.write_text(LOOPS)
+    assert main([f"{path}:{function}", "--domain", "n=0..99", "--write", str(tmp_path / "out")]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"{path}{said}"), captured.err
+    assert (captured.out, captured.err.count("\n"), (tmp_path / "out").exists()) == ("", 1, False)
+
+
+def test_a_file_that_does_not_parse_is_one_line(tmp_path, capsys):
+    path = tmp_path / "broken.py"
+    path.write_text("def f(x):\n    return x +\n")
+    assert main([f"{path}:f", "--domain", "x=0..5"]) == 1
+    assert capsys.readouterr().err.startswith(f"{path}:2: SpecificationError: ")
+
+
 def test_a_missing_file_is_one_line(tmp_path, capsys):
     assert main([f"{tmp_path / 'none.py'}:f", "--domain", "x=0..5"]) == 1
     assert capsys.readouterr().err.endswith("none.py: No such file or directory\n")

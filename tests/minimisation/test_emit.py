@@ -70,8 +70,6 @@ LOYALTY = [0] * 11 + list(range(1, 15)) + [15] * 5 + [16] * 71
         ([x == 7 for x in range(20)], "if x == 7:"),
         ([0], "return 0"),
         ([0, 1], "return 0 if x == 0 else 1"),
-        (LOYALTY, "if x == 11:"),
-        ([abs(x) for x in range(-9, 10)], "if x == 9:"),
         ([abs(x) for x in range(-90, 91)], "180 - x"),
     ],
 )
@@ -102,6 +100,24 @@ def test_inputs_may_have_the_names_the_module_uses(name, tmp_path):
         assert [module.minimise(x) for x in range(4)] == [
             partition.representatives[partition.label(x)] for x in range(4)
         ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "body"),
+    [
+        (LOYALTY, "    if x < 30:\n        return min(max(x - 10, 0), 15)\n    return 16\n"),
+        ([abs(x) for x in range(-9, 10)], "    return (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)[x]\n"),
+        ([round(x**0.5) for x in range(150)], "    return bisect_right(cuts, x)\n"),
+        ([round(x**0.5) % 5 for x in range(150)], "    return labels[bisect_right(cuts, x)]\n"),
+        ([round((x % 150) ** 0.5) for x in range(700)], "    return bisect_right(cuts, rest)\n"),
+        ([0] * 6 + [1] + [2] * 3 + [1] * 6 + [2] * 3 + [1] * 3 + [0] * 2, "    if x < 19:\n        return 2\n"),
+    ],
+)
+def test_modules_are_what_a_person_would_ship(labels, body, tmp_path):
+    source = check(partition_of(labels), tmp_path)
+    assert body in source
+    assert len(source.split("def partition")[1].split("def representative")[0].splitlines()) < 20
+    assert ("from bisect import bisect_right" in source) == ("bisect_right(" in body)
 
 
 def random_labels(generator):
@@ -170,6 +186,39 @@ def test_whatever_is_not_emitted_is_refused(old, new, message):
     assert old in SOURCE
     with pytest.raises(UnsupportedConstruct, match=message):
         read_module(SOURCE.replace(old, new, 1))
+
+
+TABLED = module_source("x", partition_of([round(x**0.5) % 5 for x in range(150)]), "f")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("from bisect import bisect_right", "", "does not import it"),
+        ("from bisect import bisect_right", "from cuts import bisect_right", "more than its three functions"),
+        ("(1, 3, 7,", "(3, 1, 7,", "a table that is not understood"),
+        ("(0, 1, 2,", "(1, 2,", "a table that is not understood"),
+        ("(1, 3, 7,", "(1.5, 3, 7,", "something other than a whole number"),
+        ("    cuts = (", "    cuts = x = (", "a statement that is not understood"),
+        ("    cuts = (", "    x = (", "a table that is not understood"),
+        ("    return labels[bisect_right(cuts, x)]", "    return labels[bisect_right(cuts, 3)]", "not understood"),
+        ("    return labels[bisect_right(cuts, x)]", "", "a table that is not understood"),
+    ],
+)
+def test_a_table_that_is_not_emitted_is_refused(old, new, message):
+    assert old in TABLED
+    with pytest.raises(UnsupportedConstruct, match=message):
+        read_module(TABLED.replace(old, new, 1))
+
+
+def test_a_table_is_read_as_python_runs_it(tmp_path):
+    """Also with a cut that has moved onto its neighbour, and cuts beyond the domain."""
+    for i, cuts in enumerate(["1, 2, 3, 500", "3, 3, 7", "-4, 0, 7"]):
+        before, rest = TABLED.split("    cuts = (")
+        after = rest.split("    return labels", 1)[1]
+        text = f"{before}    cuts = ({cuts})\n    labels = (3, 0, 2, 1, 4)\n    return labels{after}"
+        module, read = imported(text, tmp_path, f"moved_{i}"), read_module(text)
+        assert [module.partition(x) for x in range(150)] == [read.partition(x) for x in range(150)]
 
 
 def test_reading_a_module_runs_nothing(tmp_path):

@@ -61,9 +61,7 @@ def test_random_programs_against_the_definitions(seed):
     generator = random.Random(seed)
     values = range(6)
     tables = [[generator.randrange(3) for _ in values] for _ in range(2)]
-    f, g = (
-        "def f(x):\n" + "".join(f"    if x == {x}: return {y}\n" for x, y in enumerate(table)) for table in tables
-    )
+    f, g = ("def f(x):\n" + "".join(f"    if x == {x}: return {y}\n" for x, y in enumerate(table)) for table in tables)
     functions = [table.__getitem__ for table in tables]
     assert discloses_no_more(f, g, {"x": values}).holds == by_definition(*functions, values)
     assert knowledge(f, 3, {"x": values}) == by_listing(functions[0], 3, values)

@@ -8,6 +8,7 @@ from test_constructs import agree, table
 
 from course_lib.minimisation import characterisation, examples
 from course_lib.minimisation.characterisation import characterise
+from course_lib.minimisation.copies import Gamma, agrees
 from course_lib.minimisation.errors import LoopBound, SpecificationError, UnsupportedConstruct, WeakInvariant
 from course_lib.minimisation.program import Specification, program
 from course_lib.minimisation.values import same
@@ -77,8 +78,8 @@ def test_what_the_weak_invariant_would_have_cost(monkeypatch):
     """With the result left open, inputs that some loop state makes equal count as one class: 11, not 17."""
     monkeypatch.setattr(characterisation, "_require_determined", lambda gamma, executor: None)
     gamma = characterise(program(examples.loyalty_weak, examples.DOMAINS["loyalty_weak"]))
-    other, solver = gamma.renamed("'"), z3.Solver()
-    solver.add(characterisation.agrees(gamma, other))
+    other, solver = Gamma.of(gamma).at("'"), z3.Solver()
+    solver.add(agrees(gamma, other))
     solver.add(gamma.variables["flights"] == 20, other.variables["flights"] == 29)
     assert solver.check() == z3.sat and LOYALTY[20] != LOYALTY[29]
 
@@ -131,7 +132,7 @@ def test_an_obligation_that_the_invariant_does_not_carry():
 def test_early_return_and_break_in_a_loop_with_an_invariant():
     early = counting("0 <= i <= x and i <= 90", body="if i == 90:\n   return 'many'\n  i += 1")
     gamma = characterise(program(early, X))
-    other, solver = gamma.renamed("'"), z3.Solver()
+    other, solver = Gamma.of(gamma).at("'"), z3.Solver()
     solver.add(gamma.covered, other.covered, gamma.domain, other.domain)
     x, y = gamma.variables["x"], other.variables["x"]
     solver.push()

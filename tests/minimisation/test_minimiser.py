@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.minimisation import best_distributed, best_monolithic, examples, program
+from course_lib.minimisation import best_distributed, best_monolithic, examples, program, released_bits, verify
 
 
 def worked(name):
@@ -108,9 +108,24 @@ def test_a_violated_precondition_is_one_more_output():
 
 def test_explanations_say_what_is_proved():
     text = best_distributed(worked("toll")).explain()
-    assert text.splitlines()[0] == "A best minimiser for toll, by exhaustive."
+    assert text.splitlines()[0] == "A best minimiser for toll, by running all inputs."
     assert "hour: 3 classes of 24 values, told apart by 1 witness" in text
     assert "one for each output" in best_monolithic(worked("toll")).explain()
+
+
+@pytest.mark.parametrize("method", ["witness", "figure7", "exhaustive"])
+@pytest.mark.parametrize("fallback", [None, "identity"])
+def test_an_explanation_names_an_open_input_once(method, fallback):
+    equal = program("def f(x, y): return x * x * x == y", {"x": range(2000), "y": range(2000)})
+    dm = best_distributed(equal, method, timeout=0.05, fallback=fallback)
+    _, *lines = dm.explain().splitlines()
+    assert set(dm.reasons) == {"x", "y"}
+    for name, reason in dm.reasons.items():
+        line = f"{name}, open: " if fallback else f"{name}: "
+        assert [found for found in lines if found.startswith(line)] == [line + reason.removeprefix(f"{name}: ")]
+        assert f"{name}: {name}:" not in dm.explain()
+    wrong = best_distributed(worked("or_"), "figure7", reading="existential")
+    assert "a, open: found by the existential reading" in wrong.explain()
 
 
 def test_witnesses_are_people_treated_differently():
@@ -129,3 +144,47 @@ def test_a_replaced_module_is_claimed_nothing_of(tmp_path):
     assert "not verified" in other.explain()
     with pytest.raises(ValueError, match="nothing is written"):
         other.write(tmp_path)
+
+
+CONSTANTS = {
+    "one input": ("def f(x): return 7", {"x": range(3, 90)}),
+    "a large domain": ("def f(x): return None", {"x": range(10**9)}),
+    "several inputs": ("def f(x, b): return ('no', 0 * x)", {"x": range(-5, 6), "b": bool}),
+    "all that is legal": ("def f(x, y):\n    assert 0 <= x\n    return y - y", {"x": range(9), "y": range(9)}),
+    "one value": ("def f(x): return x", {"x": range(4, 5)}),
+}
+
+
+@pytest.mark.parametrize("method", ["auto", "witness", "figure7", "exhaustive"])
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_a_program_that_needs_nothing_is_sent_nothing(name, method, tmp_path):
+    p = program(*CONSTANTS[name])
+    dm = best_distributed(p, method)
+    if name == "a large domain" and method == "exhaustive":
+        assert dm.status == "incomplete"
+        return
+    assert dm.status == "best", dm.explain()
+    for (input_, domain), path in zip(p.domains.items(), dm.write(tmp_path), strict=True):
+        first, last = domain.values()[0], domain.values()[-1]
+        module, local = imported(path), dm[input_]
+        assert (local.classes, local.representatives, local.witnesses) == ([[(first, last)]], [first], ())
+        assert [module.partition(last), module.representative(0), module.minimise(last)] == [0, first, first]
+        with pytest.raises(ValueError, match="k must be 0, not 1"):
+            module.representative(1)
+    certificate = verify(p, dm)
+    assert [certificate.correct, certificate.idempotent, certificate.best] == ["proved"] * 3
+    assert released_bits(p, dm) == 0
+
+
+@pytest.mark.parametrize("method", ["auto", "witness", "outputs", "exhaustive"])
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_a_program_that_needs_nothing_has_one_monolithic_class(name, method):
+    p = program(*CONSTANTS[name])
+    m = best_monolithic(p, method)
+    if name == "a large domain" and method == "exhaustive":
+        assert m.status == "incomplete"
+        return
+    assert m.representatives == [tuple(domain.values()[0] for domain in p.domains.values())]
+    certificate = verify(p, m)
+    assert [certificate.correct, certificate.idempotent, certificate.best] == ["proved"] * 3
+    assert released_bits(p, m) == 0

@@ -16,6 +16,14 @@ PROGRAMS = {
     "halves": ("def halves(x): return x % 100 < 50", {"x": range(-250, 1000)}),
     "mirror": ("def mirror(x): return abs(x)", {"x": range(-9, 10)}),
     "points": ("def points(x): return 1 if x == 7 else 2 if x == 11 else 0", {"x": range(0, 20)}),
+    "roots": (
+        "def roots(x):\n    root = 0\n    while (root + 1) * (root + 1) <= x: root += 1\n    return root * 2 % 13",
+        {"x": range(0, 150)},
+    ),
+    "squares": (
+        "def squares(x):\n    if x * x <= 4: return x * x\n    return (x - 3) * (x + 2) % 11",
+        {"x": range(-9, 12)},
+    ),
     "large": ("def large(x, y): return (x > 123456) + 2 * (y > x)", {"x": range(0, 10**6), "y": range(0, 3)}),
 }
 

@@ -6,7 +6,7 @@ import z3
 from course_lib.minimisation import best_distributed, best_monolithic, characterise, examples, program, verify
 from course_lib.minimisation import certify_distributed as legs
 from course_lib.minimisation.certificate import Claim
-from course_lib.minimisation.concrete_leg import ALL, SEEDED
+from course_lib.minimisation.concrete_leg import ALL, SEEDED, Runs
 from course_lib.minimisation.errors import UnsupportedConstruct
 
 
@@ -68,10 +68,21 @@ def test_a_solver_that_gives_up_leaves_small_programs_to_the_runs(monkeypatch):
     certificate = verify(p, best_distributed(p, "exhaustive"))
     assert certificate.correct == "proved"
     assert "by running all inputs" in certificate.correct.reason
-    assert certificate.idempotent == "unknown"
+    assert (certificate.idempotent, certificate.best) == ("proved", "proved")
     large = program("def f(x): return x < 7", {"x": range(10**6)})
     certificate = verify(large, best_distributed(large))
-    assert {certificate.correct, certificate.best} == {"unknown"}
+    assert (certificate.correct, certificate.idempotent, certificate.best) == ("unknown", "proved", "unknown")
+
+
+def test_minimising_twice_is_refuted_by_looking_where_the_solver_gives_up(monkeypatch):
+    p = worked("credit")
+    dm = best_distributed(p)
+    swapped = dm.with_source("tax", dm["tax"].source().replace("(1, 3)[k]", "(3, 1)[k]"))
+    monkeypatch.setattr(z3.Solver, "check", lambda *_: z3.unknown)
+    monkeypatch.setattr(legs, "compare", lambda *_: Runs(0, False))
+    certificate = verify(p, swapped)
+    assert certificate.idempotent == "refuted"
+    assert certificate.idempotent.counterexample in ({"tax": 1}, {"tax": 3})
 
 
 def test_a_stopped_certificate_claims_nothing():
@@ -79,6 +90,23 @@ def test_a_stopped_certificate_claims_nothing():
     certificate = verify(p, best_distributed(p), timeout=0.001)
     assert {certificate.correct, certificate.best} == {"unknown"}
     assert "undecided after" in certificate.correct.reason
+
+
+def test_where_all_inputs_take_too_long_the_telling_ones_are_run(monkeypatch):
+    p = worked("benefit_level")
+    dm, now = best_distributed(p), 0.0
+
+    def clock():
+        nonlocal now
+        now += 1e-4
+        return now
+
+    monkeypatch.setattr("course_lib.deadline.time.monotonic", clock)
+    certificate = verify(p, dm, timeout=12)  # six seconds and 60,000 looks at the clock for 100,001 inputs
+    assert [certificate.correct, certificate.idempotent, certificate.best] == ["proved"] * 3
+    assert SEEDED < certificate.concrete_runs < SEEDED + 50
+    monkeypatch.undo()
+    assert verify(p, dm, timeout=60).concrete_runs == p.size
 
 
 def test_an_incomplete_minimiser_is_unknown():
@@ -114,4 +142,4 @@ def test_certificates_are_readable():
     p = worked("benefit_level")
     text = str(verify(p, best_distributed(p)))
     assert text.splitlines()[0] == "correct: proved"
-    assert text.splitlines()[-1].startswith("compared on 1,0")
+    assert text.splitlines()[-1] == "compared on 100,001 inputs"

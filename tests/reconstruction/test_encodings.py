@@ -9,6 +9,7 @@ import z3
 from hypothesis import HealthCheck, given, settings
 from reconstruction_oracle import broken_figures, every_multiset, fitting, meets, middle, tables
 
+from course_lib.deadline import Deadline
 from course_lib.reconstruction import (
     PublishedTable,
     Rounding,
@@ -23,7 +24,6 @@ from course_lib.reconstruction import (
     violations,
 )
 from course_lib.reconstruction.constraints import at_most, is_among, median_is
-from course_lib.reconstruction.deadline import Deadline
 from course_lib.reconstruction.direct import People
 from course_lib.reconstruction.head_counts import person_types
 

@@ -5,10 +5,10 @@ from fractions import Fraction as F
 from itertools import combinations, islice
 
 import pytest
-import z3
 from hypothesis import HealthCheck, example, given, settings
 from reconstruction_oracle import fitting, rows_that_differ, tables
 
+from course_lib.deadline import Deadline
 from course_lib.reconstruction import (
     DatabaseCount,
     PublishedTable,
@@ -29,7 +29,6 @@ from course_lib.reconstruction import (
     tabulate,
 )
 from course_lib.reconstruction.blocks import ACM_GROUPS, CENSUS_GROUPS
-from course_lib.reconstruction.deadline import Deadline
 
 MARKED = ["3A", "4B", "4C", "4D", "5A", "5B", "5C"]
 
@@ -393,41 +392,6 @@ def test_a_count_that_ran_out_of_time_is_a_lower_bound():
 def test_what_was_found_before_the_time_was_up_is_handed_out():
     found = databases(everything_open(), timeout=60)
     assert len({next(found) for _ in range(5)}) == 5
-
-
-class Stub:
-    """A solver that gives one answer and remembers the limit it was given."""
-
-    def __init__(self, answer):
-        self.answer, self.milliseconds = answer, None
-
-    def set(self, _, milliseconds):
-        self.milliseconds = milliseconds
-
-    def check(self, *assumptions):
-        return self.answer
-
-    def reason_unknown(self):
-        return "incomplete"
-
-
-def test_a_solver_that_gives_up_is_undecided_even_without_a_limit():
-    with pytest.raises(SolverUndecided, match="incomplete"):
-        Deadline().is_satisfiable(Stub(z3.unknown))
-    assert Deadline().is_satisfiable(Stub(z3.sat)) is True
-    assert Deadline().is_satisfiable(Stub(z3.unsat)) is False
-
-
-def test_the_solver_is_told_how_much_time_is_left():
-    solver = Stub(z3.sat)
-    Deadline().is_satisfiable(solver)
-    assert solver.milliseconds is None
-    deadline = Deadline(timeout=5)
-    deadline.is_satisfiable(solver)
-    assert 0 < solver.milliseconds <= 5000
-    deadline._start -= 6
-    with pytest.raises(SolverUndecided, match="undecided after 5 s"):
-        deadline.is_satisfiable(solver)
 
 
 @pytest.mark.parametrize("timeout", [1e10, float("inf")])
