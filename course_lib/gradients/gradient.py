@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -111,7 +111,7 @@ def client_gradient(
         raise ValueError("the batch is empty: at least one input is needed")
     if len(labels) != len(inputs):
         raise ValueError(f"{len(inputs)} inputs but {len(labels)} labels")
-    named = {f"{name}.{kind}": p for name, layer in layers.items() for kind, p in layer.named_parameters()}
+    named = {name: p for name, p in model.named_parameters() if name.rpartition(".")[0] in layers}
     value = loss(model(inputs), labels)
     found = torch.autograd.grad(value, list(named.values()), allow_unused=True)
     # A layer that the output does not depend on has the gradient zero.
@@ -120,12 +120,18 @@ def client_gradient(
         for (name, p), g in zip(named.items(), found, strict=True)
     }
     for name, grad in grads.items():
-        require_finite(grad, f"the gradient of {name.removeprefix('.')}")
+        require_finite(grad, f"the gradient of {name}")
+    return as_gradient(model, grads)
+
+
+def as_gradient(model: nn.Module, grads: Mapping[str, Tensor]) -> Gradient:
+    """What is sent, from gradients by parameter's name; those of other layers than linear ones are left out."""
+    layers = {f"{name}." if name else "": layer for name, layer in linear_layers(model).items()}
     return Gradient(
         weights=tuple(layer.weight.detach().clone() for layer in layers.values()),
         biases=tuple(None if x.bias is None else x.bias.detach().clone() for x in layers.values()),
-        weight_grads=tuple(grads[f"{name}.weight"] for name in layers),
-        bias_grads=tuple(grads.get(f"{name}.bias") for name in layers),
+        weight_grads=tuple(grads[f"{prefix}weight"] for prefix in layers),
+        bias_grads=tuple(grads.get(f"{prefix}bias") for prefix in layers),
         modules=leaf_modules(model),
     )
 
