@@ -11,10 +11,14 @@ from course_lib.gradients.extraction import (
     extraction_metrics,
     match_rows,
 )
+from course_lib.gradients.federated import FederatedHistory, commit, federated_rounds
 from course_lib.gradients.gradient import Gradient, client_gradient
 from course_lib.gradients.imprint import extract_imprint, imprint
 from course_lib.gradients.measures import psnr
 from course_lib.gradients.networks import conv_net, mlp
+from course_lib.gradients.noise import add_noise, clip_and_noise, private_round
+from course_lib.gradients.per_example import per_example_gradients, per_example_norms
+from course_lib.gradients.secure_sum import inconsistent_round, mask_updates, secure_sum, silence_relus, sybil_round
 from course_lib.gradients.trap_weights import (
     gaussian_weights,
     plant,
@@ -25,25 +29,38 @@ from course_lib.gradients.trap_weights import (
 
 __all__ = [
     "ExtractionScore",
+    "FederatedHistory",
     "Gradient",
     "Rows",
     "activation_pattern",
+    "add_noise",
     "carried_features",
     "client_gradient",
+    "clip_and_noise",
+    "commit",
     "conv_net",
     "detect_single",
     "extract_imprint",
     "extract_rows",
     "extract_single",
     "extraction_metrics",
+    "federated_rounds",
     "gaussian_weights",
     "identity_convolutions",
     "imprint",
+    "inconsistent_round",
+    "mask_updates",
     "match_rows",
     "mlp",
+    "per_example_gradients",
+    "per_example_norms",
     "plant",
+    "private_round",
     "psnr",
     "quantile_bias",
+    "secure_sum",
+    "silence_relus",
+    "sybil_round",
     "trap_weights",
     "tune_trap_scale",
     "undo_convolutions",
