@@ -14,6 +14,7 @@ from course_lib.gradients.extraction import (
 from course_lib.gradients.federated import FederatedHistory, commit, federated_rounds
 from course_lib.gradients.gradient import Gradient, client_gradient
 from course_lib.gradients.imprint import extract_imprint, imprint
+from course_lib.gradients.inversion import Inversion, invert_gradient
 from course_lib.gradients.measures import psnr
 from course_lib.gradients.networks import conv_net, mlp
 from course_lib.gradients.noise import add_noise, clip_and_noise, private_round
@@ -31,6 +32,7 @@ __all__ = [
     "ExtractionScore",
     "FederatedHistory",
     "Gradient",
+    "Inversion",
     "Rows",
     "activation_pattern",
     "add_noise",
@@ -49,6 +51,7 @@ __all__ = [
     "identity_convolutions",
     "imprint",
     "inconsistent_round",
+    "invert_gradient",
     "mask_updates",
     "match_rows",
     "mlp",
