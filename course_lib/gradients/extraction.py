@@ -137,7 +137,9 @@ def extract_single(weight_grad: Tensor | Gradient, bias_grad: Tensor | None = No
     wide = torch.float32 if weight_grad.device.type == "mps" else torch.float64  # Apple's GPU has no float64
     scale = bias_grad.abs().max().to(wide)  # squares of small gradients would vanish
     g, rows = bias_grad.to(wide) / scale, weight_grad.to(wide) / scale
-    return (g @ rows / (g @ g)).to(weight_grad.dtype)
+    x = g @ rows / (g @ g)
+    x = x + g @ (rows - torch.outer(g, x)) / (g @ g)  # once more on what is left: the sum over rows rounds
+    return x.to(weight_grad.dtype)
 
 
 def activation_pattern(layer_or_model: nn.Module, inputs: Tensor, layer: int = 0) -> Tensor:

@@ -113,6 +113,8 @@ def client_gradient(
         raise ValueError(f"{len(inputs)} inputs but {len(labels)} labels")
     named = {name: p for name, p in model.named_parameters() if name.rpartition(".")[0] in layers}
     value = loss(model(inputs), labels)
+    if value.ndim:
+        raise ValueError(f"the loss has shape {tuple(value.shape)}; one number is needed: average it over the batch")
     found = torch.autograd.grad(value, list(named.values()), allow_unused=True)
     # A layer that the output does not depend on has the gradient zero.
     grads = {

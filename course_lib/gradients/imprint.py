@@ -12,11 +12,12 @@ from course_lib.gradients.gradient import Gradient, linear_layers, require_finit
 from course_lib.gradients.trap_weights import plant
 
 
-def imprint(model: nn.Module, surrogate_inputs: Tensor) -> nn.Module:
+def imprint(model: nn.Module, surrogate_inputs: Tensor, seed: int = 0) -> nn.Module:
     """A copy of the model whose first linear layer sorts inputs into bins of brightness.
 
-    Neuron k computes relu(h(x) - c_k) with h(x) the mean of the features and c_0 < c_1 < ... < c_(K-1) the
-    quantiles k/K of h over surrogate data. The next layer gets equal columns, so that all neurons pass on the
+    Neuron k computes relu(h(x) - c_k) with h(x) a mean of the features under random weights, which break the
+    ties of pictures with few grey levels, and c_0 < c_1 < ... < c_(K-1) the quantiles k/K of h over surrogate
+    data. The next layer gets equal columns, so that all neurons pass on the
     same gradient. Neighbouring rows then differ by the samples of one bin (Fowl et al. 2022). A sample is alone in
     its bin with probability (1 - 1/K)^(B - 1) where the bins are equally likely.
 
@@ -24,6 +25,7 @@ def imprint(model: nn.Module, surrogate_inputs: Tensor) -> nn.Module:
     ----------
     model : begins with Linear, ReLU, Linear, possibly behind layers that hand the inputs on; left as it is.
     surrogate_inputs : (n, ...) data that are not the user's; several times K of them make even bins.
+    seed : of the random weights of the mean, uniform, with sum 1.
 
     Returns
     -------
@@ -49,10 +51,12 @@ def imprint(model: nn.Module, surrogate_inputs: Tensor) -> nn.Module:
     require_finite(data, "surrogate_inputs")
     if not len(data) or data.shape[1] != n_features:
         raise ValueError(f"surrogate_inputs of shape {tuple(data.shape)}; (n, {n_features}) is needed, n at least 1")
-    h = data.mean(dim=1)
+    v = torch.rand(n_features, generator=torch.Generator().manual_seed(seed), dtype=data.dtype)
+    v = (v / v.sum()).to(data.device)
+    h = data @ v
     c = torch.quantile(h, torch.arange(n_bins, dtype=h.dtype, device=h.device) / n_bins)
     c[0] -= 1  # whatever is darker than all surrogate data falls into the first bin
-    planted = plant(model, torch.full((n_bins, n_features), 1 / n_features), -c)
+    planted = plant(model, v.expand(n_bins, n_features), -c)
     second = list(linear_layers(planted).values())[1]
     with torch.no_grad():
         # Divided by K: the sum over all neurons must not saturate the softmax, which would end all gradients.
