@@ -1,7 +1,15 @@
 """Gradients: pull the training pictures out of what a client of federated learning sends."""
 
+from course_lib.gradients.batch_reconstruction import BatchReconstruction, Match, match_reconstruction
 from course_lib.gradients.convolutions import carried_features, identity_convolutions, undo_convolutions
 from course_lib.gradients.detection import detect_single
+from course_lib.gradients.exclusivity import (
+    Ray,
+    exclusive_neurons,
+    label_from_loss_vector,
+    loss_vector_rays,
+    pattern_bound,
+)
 from course_lib.gradients.extraction import (
     ExtractionScore,
     Rows,
@@ -18,6 +26,7 @@ from course_lib.gradients.inversion import Inversion, invert_gradient
 from course_lib.gradients.measures import psnr
 from course_lib.gradients.networks import conv_net, mlp
 from course_lib.gradients.noise import add_noise, clip_and_noise, private_round
+from course_lib.gradients.peeling import reconstruct_batch
 from course_lib.gradients.per_example import per_example_gradients, per_example_norms
 from course_lib.gradients.secure_sum import inconsistent_round, mask_updates, secure_sum, silence_relus, sybil_round
 from course_lib.gradients.trap_weights import (
@@ -29,10 +38,13 @@ from course_lib.gradients.trap_weights import (
 )
 
 __all__ = [
+    "BatchReconstruction",
     "ExtractionScore",
     "FederatedHistory",
     "Gradient",
     "Inversion",
+    "Match",
+    "Ray",
     "Rows",
     "activation_pattern",
     "add_noise",
@@ -42,6 +54,7 @@ __all__ = [
     "commit",
     "conv_net",
     "detect_single",
+    "exclusive_neurons",
     "extract_imprint",
     "extract_rows",
     "extract_single",
@@ -52,15 +65,20 @@ __all__ = [
     "imprint",
     "inconsistent_round",
     "invert_gradient",
+    "label_from_loss_vector",
+    "loss_vector_rays",
     "mask_updates",
+    "match_reconstruction",
     "match_rows",
     "mlp",
+    "pattern_bound",
     "per_example_gradients",
     "per_example_norms",
     "plant",
     "private_round",
     "psnr",
     "quantile_bias",
+    "reconstruct_batch",
     "secure_sum",
     "silence_relus",
     "sybil_round",

@@ -1,0 +1,125 @@
+"""Peeling: take out the samples that own a neuron, and see which neurons that sets free."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from course_lib.gradients.batch_reconstruction import BatchReconstruction, empty_reconstruction
+from course_lib.gradients.batch_size import common_batch_size, settle_weights
+from course_lib.gradients.candidates import distinct, single_rows
+from course_lib.gradients.fully_connected import ReluNetwork, relu_network
+from course_lib.gradients.gradient import Gradient
+from course_lib.gradients.picture_grid import Grid, picture_grid
+from course_lib.gradients.residual import Samples, at_round, joined, no_samples, take_out
+from course_lib.gradients.verdict import verdict
+from course_lib.progress import progress as progress_bar
+
+
+def reconstruct_batch(
+    gradient: Gradient,
+    peel: bool = True,
+    levels: int | None = None,
+    mean: float | Sequence[float] = 0.0,
+    std: float | Sequence[float] = 1.0,
+    noise: float = 0.0,
+    max_rounds: int = 500,
+    progress: bool = False,
+) -> BatchReconstruction:
+    """Recover the samples of a batch from its average gradient, round by round.
+
+    Round 1 reads the samples that own a neuron of the first layer: x = G_0[j] / g_0[j], with the label and the
+    weight w for which the next layer's gradient agrees, G_1[:, j] = w a_0[j] delta_1(y). Taking them out sets
+    free the neurons that one of them shared with one other sample, which round 2 reads, and so on. The
+    attacker has the weights and the mean gradient, nothing else.
+
+    Parameters
+    ----------
+    gradient : of the mean cross-entropy of a batch, for a network Linear, ReLU, ..., Linear with a bias in its
+        first layer, in float64, float32 or float16.
+    peel : False stops after round 1, which finds the samples that own a neuron.
+    levels : number of grey levels of the pictures (256 for 8 bits); they are then snapped to whole levels, which
+        makes float32 exact. None for other inputs.
+    mean, std : what the client subtracted from the pixels and divided them by; one number, one a channel or one a
+        feature. Needed with `levels` alone.
+    noise : standard deviation of Gaussian noise on each entry of the gradient. Where 0, it is measured.
+    max_rounds : at most so many.
+    progress : whether to show a bar.
+
+    Returns
+    -------
+    :class:`BatchReconstruction`. ``complete`` is claimed with `levels` or in float64 alone. A gradient that is
+    zero, random, of other weights or no average gives an empty one, with the reason.
+
+    Raises
+    ------
+    ValueError
+        for a network of another kind, layers that do not fit, values that are not finite, or levels, mean, std,
+        noise or max_rounds out of range.
+
+    References
+    ----------
+    Exclusive neurons: Pan et al., "Exploring the Security Boundary of Data Reconstruction via Neuron Exclusivity
+    Analysis", USENIX Security 2022. Peeling goes beyond it.
+
+    Examples
+    --------
+    >>> from course_lib.gradients import client_gradient, mlp
+    >>> pictures = torch.arange(24.0).reshape(3, 8).sin().mul(8).round().add(8) / 16
+    >>> model = mlp([8, 64, 4], seed=1)
+    >>> sent = client_gradient(model, pictures, torch.tensor([2, 0, 3]))
+    >>> found = reconstruct_batch(sent, levels=17)
+    >>> found.batch_size, found.complete, sorted(found.labels.tolist())
+    (3, True, [0, 2, 3])
+    """
+    if max_rounds < 1 or not 0 <= noise < float("inf"):
+        raise ValueError(f"max_rounds {max_rounds} must be at least 1, noise {noise} at least 0")
+    network = relu_network(gradient)
+    rows = gradient.weight_grads[0]
+    grid = None if levels is None else picture_grid(levels, mean, std, gradient.weights[0])
+    noise = measured_noise(gradient, noise)
+    if why := _hopeless(network, gradient):
+        return empty_reconstruction(rows, why)
+    found = peel_rounds(network, gradient, grid, noise, max_rounds if peel else 1, progress)
+    return verdict(network, gradient, found, grid, noise)
+
+
+def peel_rounds(
+    network: ReluNetwork, gradient: Gradient, grid: Grid | None, noise: float, max_rounds: int, progress: bool = False
+) -> Samples:
+    """The loop of the attack: what is left, which rows of it hold one sample alone, take these out as well."""
+    found, batch_size = no_samples(gradient.weight_grads[0]), None
+    for number in progress_bar(range(1, max_rounds + 1), "rounds", disable=not progress):
+        left = take_out(network, gradient, settle_weights(found, batch_size), noise)
+        rows = single_rows(network, left, grid)
+        if batch_size is None:
+            batch_size = common_batch_size(rows.weights, rows.weight_errors)
+        new = distinct(rows, found, grid is not None, batch_size)
+        if not len(new):
+            break
+        found = joined([found, at_round(new, number)])
+        batch_size = common_batch_size(found.weights, found.weight_errors)
+    return found
+
+
+def measured_noise(gradient: Gradient, stated: float) -> float:
+    """Standard deviation of the noise: a loss vector sums to zero, so a column of G_H sums to noise alone.
+
+    What is stated counts where it is the smaller.
+    """
+    last = gradient.weight_grads[-1].double()
+    eps = torch.finfo(gradient.weight_grads[-1].dtype).eps
+    measured = float(last.sum(0).square().mean().sqrt()) / len(last) ** 0.5
+    rounding = eps * float(last.square().mean().sqrt())
+    if stated:
+        return min(stated, 3 * measured)
+    return measured if measured > 10 * rounding else 0.0
+
+
+def _hopeless(network: ReluNetwork, gradient: Gradient) -> str | None:
+    if not gradient.weight_grads[0].any() or not gradient.bias_grads[0].any():
+        return "the gradient is zero: there is nothing to peel"
+    if network.n_classes == 2 and len(network.weights) == 2:
+        return "two classes and one hidden layer: every mixture of samples passes the test, so nothing is certain"
+    return None
