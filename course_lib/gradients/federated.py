@@ -75,9 +75,11 @@ def federated_rounds(
     all clients taking part). A client whose model was manipulated is left out of the mean of that round, so the
     global model learns as if that client had been offline.
 
-    The server sees w - w_u. With one step this is the learning rate times the gradient, but in float32 the stored
-    weights are rounded: an entry of 0.05 is kept to about 4e-9, while the step that changed it may be 1e-6.
-    Pictures from such an upload are exact to about 1e-2 only; those from the gradient itself to 1e-7.
+    The server sees w - w_u. With one step that is the learning rate times the gradient, but in float32 the weights
+    of which it is the difference are rounded: an entry of 0.5 is stored to 3e-8, whatever the step that changed it.
+    The error of a row is about the size of the weights over that of the step. For batches of 100 photographs and
+    rate 0.1, half of the exact rows came out worse than 4e-5 at torch's initial weights and than 3e-3 at trap weights,
+    ten times that at rate 0.01; from the gradient itself they are exact to 1e-6.
 
     Parameters
     ----------
