@@ -4,7 +4,7 @@ Nothing heavy is imported here, and nothing is downloaded without being asked.
 """
 
 from course_lib.datasets.downloads import cifar10, image_folder, mnist, pictures, retinamnist
-from course_lib.datasets.pictures import as_pictures, digit_images, fundus_crops, photo_crops, photo_names
+from course_lib.datasets.photographs import as_pictures, digit_images, fundus_crops, photo_crops, photo_names
 from course_lib.datasets.tables import data_file, data_files
 from course_lib.datasets.vision import torchvision
 

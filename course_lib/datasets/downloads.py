@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_lib.datasets.pictures import digit_images, fundus_crops, photo_crops, shuffled_places
+from course_lib.datasets.photographs import digit_images, fundus_crops, photo_crops, shuffled_places
 from course_lib.datasets.vision import torchvision
 
 if TYPE_CHECKING:

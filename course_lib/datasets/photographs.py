@@ -21,7 +21,7 @@ _PHOTOS = {
     "coffee": ("skimage.data", "coffee.png", None),
     "rocket": ("skimage.data", "rocket.jpg", None),
     "hubble": ("skimage.data", "hubble_deep_field.jpg", None),
-    "motorcycle": ("skimage.data", "motorcycle_left.png", None),
+    "camera": ("skimage.data", "camera.png", None),
     "ihc": ("skimage.data", "ihc.png", None),
     "retina": ("skimage.data", "retina.jpg", (220, 220, 1190, 1190)),
 }
@@ -45,7 +45,7 @@ def photo_names() -> tuple[str, ...]:
 def photo_crops(
     n: int, size: int = 32, seed: int = 0, resized: bool = True, photos: Sequence[str] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Square colour pieces of ten photographs; the label says which photograph.
+    """Square pieces of ten photographs, nine in colour and one grey; the label says which photograph.
 
     Crops of ten photographs resemble each other: they are a stand-in for a data set, not one.
 
