@@ -77,7 +77,8 @@ def match_reconstruction(
 ) -> Match:
     """Hold a reconstruction against the truth, which the attacker does not have.
 
-    PSNR = -10 log10(mean (x - x')^2 / peak^2). Of samples that are near alike (to 120 dB), one with the right label counts.
+    PSNR = -10 log10(mean (x - x')^2 / peak^2). Of recovered samples that agree to 120 dB, one with the right
+    label counts.
 
     Parameters
     ----------
@@ -97,7 +98,8 @@ def match_reconstruction(
 
     Examples
     --------
-    >>> found = BatchReconstruction(torch.eye(2), torch.tensor([1, 0]), torch.ones(2) / 2, torch.ones(2), 2, 0, True, "")
+    >>> half, first = torch.full((2,), 0.5), torch.ones(2)
+    >>> found = BatchReconstruction(torch.eye(2), torch.tensor([1, 0]), half, first, 2, 0.0, True, "")
     >>> match = match_reconstruction(torch.eye(2).flip(0), torch.tensor([0, 0]), found)
     >>> match.index.tolist(), match.psnr_db.tolist(), match.label_correct.tolist(), match.n_false
     ([1, 0], [inf, inf], [True, False], 0)

@@ -10,13 +10,14 @@ from torch import Tensor
 from course_lib.gradients.residual import SAFETY, Samples
 
 LARGEST = 4096  # batch size looked for
+MOST = 0.95  # share of the surest weights that must fit
 
 
 def common_batch_size(weights: Tensor, errors: Tensor) -> int | None:
-    """The smallest M for which the surest weights are whole numbers of M-ths.
+    """The smallest M for which the surest weights are whole numbers of M-ths, up to their errors.
 
     A sample that stands in the batch k times has weight k/M. One clean weight is enough; weights that are
-    less sure by a factor of ten are not asked.
+    less sure by a factor of ten are not asked. Of neighbouring sizes that fit, the one that fits best counts.
 
     Parameters
     ----------
@@ -39,10 +40,14 @@ def common_batch_size(weights: Tensor, errors: Tensor) -> int | None:
     surest = errors <= 10 * errors.min()
     shares = weights[surest] * sizes[:, None]
     counts = shares.round().clamp(min=1)
-    allowed = SAFETY * errors[surest] * counts
-    fits = ((shares - counts).abs() <= allowed.clamp(min=1e-12)) & (allowed < 0.1)
-    sizes = sizes[fits.all(1)]
-    return int(sizes[0]) if len(sizes) else None
+    misfit = (shares - counts).abs() / counts
+    fits = (misfit <= (SAFETY * errors[surest]).clamp(min=1e-12)) & (errors[surest] * counts < 0.1)
+    fits = fits.double().mean(1) >= MOST
+    if not fits.any():
+        return None
+    smallest = sizes[fits][0]
+    near = fits & (sizes < 2 * smallest) & (errors.min() * sizes < 0.5)
+    return int(sizes[misfit.square().sum(1).where(near, torch.inf).argmin()]) if near.any() else None
 
 
 def settle_weights(found: Samples, batch_size: int | None) -> Samples:

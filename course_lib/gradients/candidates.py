@@ -23,15 +23,22 @@ def single_rows(network: ReluNetwork, left: Residual, grid: Grid | None) -> Samp
     first = left.bias.abs() > SAFETY * left.error
     second = left.next_layer.norm(dim=0) > SAFETY * left.next_error
     neurons = (first & second).nonzero()[:, 0]
+    errors = left.relative_error[neurons]
     if grid is not None:
-        neurons = grid.rows_on_grid(left, neurons)
+        neurons, errors = grid.rows_on_grid(left, neurons)
     limits = _widest(network, grid, len(neurons))
-    rows = joined([hold_one_sample(network, left, some, grid, limits) for some in neurons.split(ROWS_AT_ONCE)])
+    chunks = zip(neurons.split(ROWS_AT_ONCE), errors.split(ROWS_AT_ONCE), strict=True)
+    rows = joined([hold_one_sample(network, left, *chunk, grid, limits) for chunk in chunks])
     return rows.at((rows.errors + rows.weight_errors).argsort())
 
 
 def hold_one_sample(
-    network: ReluNetwork, left: Residual, neurons: Tensor, grid: Grid | None, limits: tuple[float, float]
+    network: ReluNetwork,
+    left: Residual,
+    neurons: Tensor,
+    errors: Tensor,
+    grid: Grid | None,
+    limits: tuple[float, float],
 ) -> Samples:
     """The test of exclusivity. It has no free parameter: the tolerance is the predicted rounding error.
 
@@ -45,10 +52,7 @@ def hold_one_sample(
     delta = network.next_deltas(run)  # delta_1(y): (n_rows, n_classes, n_1)
     column = left.next_layer[:, neurons].T  # G_1[:, j]: (n_rows, n_1)
 
-    eps = torch.finfo(left.sent.dtype).eps
-    relative = left.relative_error[neurons]
-    errors = torch.zeros_like(relative) if grid else relative
-    rounded = eps * (1 + 1 / network.loss_vectors(run).norm(dim=2).amin(1))
+    rounded = left.eps * (1 + 1 / network.loss_vectors(run).norm(dim=2).amin(1))
     allowed = SAFETY * (left.next_error[neurons] / column.norm(dim=1) + rounded + errors)
 
     parts, off = one_label(column, delta)  # parts[j, y] = w_y a_0[j]
@@ -62,7 +66,7 @@ def hold_one_sample(
     whole = (parts * delta_0[:, :, 0]).sum(1)
     weights = parts * (left.bias[neurons] / whole)[:, None]
     lost = network.weights[1][:, neurons].norm(dim=0) * column.norm(dim=1) / whole.abs()
-    weight_errors = relative + errors + rounded * lost
+    weight_errors = left.relative_error[neurons] + errors + rounded * lost
     row, label = ((weights > 0) & good[:, None]).nonzero(as_tuple=True)
     return Samples(inputs[row], label, weights[row, label], label, errors[row], weight_errors[row])
 
@@ -109,26 +113,38 @@ def _widest(network: ReluNetwork, grid: Grid | None, n_rows: int) -> tuple[float
     return min(LOOSEST, chance[0]), min(CERTAIN, chance[1])
 
 
-def distinct(rows: Samples, found: Samples, exact: bool, batch_size: int | None) -> Samples:
-    """Of rows that hold the same sample the surest, and of samples only new ones."""
+def distinct(
+    rows: Samples, found: Samples, exact: bool, batch_size: int | None, slack: float = 0.0
+) -> Samples:
+    """Of rows that hold the same sample the surest, and of samples only new ones.
+
+    `exact` says that inputs lie on a grid, `slack` how far their root mean square may differ all the same.
+    """
+    if batch_size is not None:
+        rows = rows.at(rows.weights * batch_size > 0.5)  # less is no sample: the rest of one taken out
     if not exact:
         sure = rows.errors + rows.weight_errors
         rows = rows.at(sure <= STEP * sure[:1].sum())
     open_, kept = torch.ones(len(rows), dtype=torch.bool, device=rows.labels.device), []
     for k in range(len(found)):
-        open_ &= ~_same(rows, found, k)
+        open_ &= ~_same(rows, found, k, exact, slack)
     while open_.any():
         k = int(open_.int().argmax())
-        same = _same(rows, rows, k)
+        same = _same(rows, rows, k, exact, slack)
         if exact or _is_one_sample(rows, k, same, batch_size):
             kept.append(k)
         open_ &= ~same
     return rows.at(torch.tensor(kept, dtype=torch.int64, device=rows.labels.device))
 
 
-def _same(rows: Samples, of: Samples, k: int) -> Tensor:
-    tolerance = 2 * SAFETY * (rows.errors + of.errors[k]) * of.inputs[k].abs().max()
-    return ((rows.inputs - of.inputs[k]).abs().amax(1) <= tolerance) & (rows.labels == of.labels[k])
+def _same(rows: Samples, of: Samples, k: int, exact: bool, slack: float) -> Tensor:
+    difference = rows.inputs - of.inputs[k]
+    errors = rows.errors + of.errors[k]
+    if exact:
+        near = difference.square().mean(1).sqrt() <= errors + slack
+    else:
+        near = difference.abs().amax(1) <= 2 * SAFETY * errors * of.inputs[k].abs().max()
+    return near & (rows.labels == of.labels[k])
 
 
 def _is_one_sample(rows: Samples, k: int, same: Tensor, batch_size: int | None) -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor
 from course_lib.gradients.fully_connected import ReluNetwork, Run
 from course_lib.gradients.gradient import Gradient
 from course_lib.gradients.picture_grid import Grid
-from course_lib.gradients.residual import SAFETY, Samples
+from course_lib.gradients.residual import SAFETY, Samples, relative_step
 
 RELATIVE = 1e-12  # largest part of a float64 gradient that may stay unexplained
 
@@ -28,10 +28,10 @@ def explain(
 ) -> Explanation:
     """Compute the gradient that these samples would have given, and compare every layer with what was sent.
 
-    An entry may be off by SAFETY eps times the sum of the absolute terms in it. With a grid, each sample must
-    also show: one grey level more or less in it has to stand out somewhere.
+    An entry may be off by SAFETY eps times the sum of the absolute terms in it. With a grid, the inputs that fit
+    best must round to the same pictures, and surely so.
     """
-    eps = torch.finfo(gradient.weight_grads[0].dtype).eps
+    eps = relative_step(gradient)
     run = network.run(found.inputs)
     deltas = network.deltas(run, found.labels)
     asked = ~undecided(network, run, eps)
@@ -52,9 +52,17 @@ def explain(
             worst = max(worst, float(left.max() / rows.abs().max())) if left.numel() else worst
             to_rounding &= bool((left <= allowed).all())
         if layer == 0 and grid is not None:
-            shows = scaled.abs() * grid.step > 4 * SAFETY * (eps * sizes.sum(0) * below.max() + noise)
-            to_rounding &= bool((shows & asked).any(1).all())
+            left, error = pairs[0][0][asked], eps * sizes.sum(0) * below.max() + noise
+            to_rounding &= _rounds_to_itself(scaled[:, asked], left, error[asked], grid)
     return Explanation(worst, to_rounding)
+
+
+def _rounds_to_itself(scaled: Tensor, left: Tensor, error: Tensor, grid: Grid) -> bool:
+    """Whether least squares over all rows would move no pixel by a quarter of a grey level, nor could by a half."""
+    solve = torch.linalg.pinv(scaled.T, rtol=1e-9)
+    moved = (solve @ left).abs().amax(1)
+    doubt = SAFETY * (solve.square() @ error.square()).sqrt()
+    return bool((moved < grid.step / 4).all() and (doubt < grid.step / 2).all())
 
 
 def undecided(network: ReluNetwork, run: Run, eps: float) -> Tensor:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import torch
+from dataclasses import replace
 
 from course_lib.gradients.batch_reconstruction import BatchReconstruction, empty_reconstruction
 from course_lib.gradients.batch_size import common_batch_size, settle_weights
 from course_lib.gradients.candidates import distinct, single_rows
 from course_lib.gradients.fully_connected import ReluNetwork, relu_network
 from course_lib.gradients.gradient import Gradient
-from course_lib.gradients.picture_grid import Grid, picture_grid
-from course_lib.gradients.residual import Samples, at_round, joined, no_samples, take_out
+from course_lib.gradients.picture_grid import BLURRED, Grid, picture_grid
+from course_lib.gradients.residual import Samples, at_round, joined, no_samples, relative_step, take_out
+from course_lib.gradients.sharpen import sharpen
 from course_lib.gradients.verdict import verdict
 from course_lib.progress import progress as progress_bar
 
@@ -78,11 +78,17 @@ def reconstruct_batch(
     network = relu_network(gradient)
     rows = gradient.weight_grads[0]
     grid = None if levels is None else picture_grid(levels, mean, std, gradient.weights[0])
-    noise = measured_noise(gradient, noise)
     if why := _hopeless(network, gradient):
         return empty_reconstruction(rows, why)
-    found = peel_rounds(network, gradient, grid, noise, max_rounds if peel else 1, progress)
-    return verdict(network, gradient, found, grid, noise)
+    measured = measured_noise(gradient)
+    best = None
+    for std_of_noise in [min(noise, 3 * measured)] if noise else [0.0, measured]:
+        found = peel_rounds(network, gradient, grid, std_of_noise, max_rounds if peel else 1, progress)
+        result = verdict(network, gradient, found, grid, std_of_noise)
+        best = result if best is None or len(result) > len(best) else best
+        if best.complete:
+            break
+    return best
 
 
 def peel_rounds(
@@ -90,31 +96,28 @@ def peel_rounds(
 ) -> Samples:
     """The loop of the attack: what is left, which rows of it hold one sample alone, take these out as well."""
     found, batch_size = no_samples(gradient.weight_grads[0]), None
+    uncertain = grid is not None and (noise > 0 or relative_step(gradient) > 1e-6)  # a row may get a pixel wrong
+    slack = BLURRED * grid.step if uncertain else 0.0
     for number in progress_bar(range(1, max_rounds + 1), "rounds", disable=not progress):
         left = take_out(network, gradient, settle_weights(found, batch_size), noise)
         rows = single_rows(network, left, grid)
         if batch_size is None:
             batch_size = common_batch_size(rows.weights, rows.weight_errors)
-        new = distinct(rows, found, grid is not None, batch_size)
+        new = distinct(rows, found, grid is not None, batch_size, slack)
         if not len(new):
             break
         found = joined([found, at_round(new, number)])
         batch_size = common_batch_size(found.weights, found.weight_errors)
+        if uncertain:
+            fitted = sharpen(network, gradient, settle_weights(found, batch_size), grid, noise)
+            found = replace(found, inputs=fitted.inputs, errors=0 * found.errors)
     return found
 
 
-def measured_noise(gradient: Gradient, stated: float) -> float:
-    """Standard deviation of the noise: a loss vector sums to zero, so a column of G_H sums to noise alone.
-
-    What is stated counts where it is the smaller.
-    """
+def measured_noise(gradient: Gradient) -> float:
+    """Standard deviation of noise on the gradient: a loss vector sums to zero, so columns of G_H sum to noise."""
     last = gradient.weight_grads[-1].double()
-    eps = torch.finfo(gradient.weight_grads[-1].dtype).eps
-    measured = float(last.sum(0).square().mean().sqrt()) / len(last) ** 0.5
-    rounding = eps * float(last.square().mean().sqrt())
-    if stated:
-        return min(stated, 3 * measured)
-    return measured if measured > 10 * rounding else 0.0
+    return float(last.sum(0).square().mean().sqrt()) / len(last) ** 0.5
 
 
 def _hopeless(network: ReluNetwork, gradient: Gradient) -> str | None:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from course_lib.gradients.residual import SAFETY, Residual
 
-FINEST = 0.25  # a picture may be off the grid by so many grey levels at most: a half would say nothing
+WIDEST = 0.25  # grey levels that one pixel may be off: a half would say nothing
+BLURRED = 0.17  # root mean square over all pixels; chance gives 0.29
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,11 @@ class Grid:
         """Inputs in grey levels, undoing the standardisation."""
         return (inputs * self.std[pixels] + self.mean[pixels]) * (self.levels - 1)
 
-    def distance(self, inputs: Tensor, pixels: Tensor | slice = slice(None)) -> Tensor:
-        """(n,): the largest distance to an allowed grey level."""
+    def distances(self, inputs: Tensor, pixels: Tensor | slice = slice(None)) -> tuple[Tensor, Tensor]:
+        """(n,) each: the largest distance to an allowed grey level, and the root mean square."""
         places = self.places(inputs, pixels)
-        return (places - places.round().clamp(0, self.levels - 1)).abs().amax(1)
+        distance = (places - places.round().clamp(0, self.levels - 1)).abs()
+        return distance.amax(1), distance.square().mean(1).sqrt()
 
     def snap(self, inputs: Tensor) -> Tensor:
         """The nearest pictures, standardised again in the client's own arithmetic."""
@@ -65,17 +67,24 @@ class Grid:
         pixels = whole.to(dtype) / (self.levels - 1)
         return ((pixels - self.mean.to(dtype)) / self.std.to(dtype)).double()
 
-    def rows_on_grid(self, left: Residual, neurons: Tensor) -> Tensor:
-        """The neurons whose row is a picture up to its predicted error; 64 pixels are looked at before all."""
+    def rows_on_grid(self, left: Residual, neurons: Tensor) -> tuple[Tensor, Tensor]:
+        """The neurons whose row is a picture up to its predicted error; 64 pixels are looked at before all.
+
+        Where that error is too wide for one pixel to tell, all pixels together do. Returned beside the neurons is
+        how far their snapped pictures may be wrong, as a root mean square: 0 if every pixel told.
+        """
         read = torch.finfo(torch.float32).eps  # rounding of pictures that were read as float32
-        allowed = SAFETY * self.unit * (left.relative_error + read)
-        neurons = neurons[allowed[neurons] < 16 * FINEST]  # beyond, even a typical error is too large
+        typical = self.unit * (left.relative_error + read)
+        neurons = neurons[typical[neurons] < 0.5]
         n_features = left.sent.shape[1]
         some = torch.arange(0, n_features, max(1, n_features // 64), device=neurons.device)
         for pixels in (some, slice(None)):
-            inputs = left.rows(neurons, pixels) / left.bias[neurons, None]
-            neurons = neurons[self.distance(inputs, pixels) <= allowed[neurons].clamp(max=FINEST)]
-        return neurons
+            largest, mean = self.distances(left.rows(neurons, pixels) / left.bias[neurons, None], pixels)
+            wide = SAFETY * typical[neurons]
+            sharp = largest <= wide.clamp(max=WIDEST)
+            blurred = (wide > WIDEST) & (mean <= (1.5 * typical[neurons]).clamp(max=BLURRED))
+            neurons, sharp = neurons[sharp | blurred], sharp[sharp | blurred]
+        return neurons, torch.where(sharp, 0.0, BLURRED * self.step)
 
 
 def picture_grid(levels: int, mean: float | Sequence[float], std: float | Sequence[float], like: Tensor) -> Grid:

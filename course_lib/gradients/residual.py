@@ -65,6 +65,7 @@ class Residual:
     next_layer : what is left of G_1, (n_out, N).
     error : (N,) predicted error of `bias`, and of a row's entry where an input is 1.
     next_error : (N,) predicted length of the error of a column of `next_layer`.
+    eps : relative step of the gradient's numbers.
     """
 
     sent: Tensor
@@ -74,6 +75,7 @@ class Residual:
     next_layer: Tensor
     error: Tensor
     next_error: Tensor
+    eps: float
 
     def rows(self, neurons: Tensor, pixels: Tensor | slice = slice(None)) -> Tensor:
         """What is left of these neurons' rows of G_0: (n_neurons, n_pixels)."""
@@ -92,7 +94,7 @@ def take_out(network: ReluNetwork, gradient: Gradient, found: Samples, noise: fl
     rounded in proportion to its size, and a delta in proportion to the largest of its terms. The errors of
     the samples themselves and the noise are added.
     """
-    eps = torch.finfo(gradient.weight_grads[0].dtype).eps
+    eps = relative_step(gradient)
     run = network.run(found.inputs)
     w = found.weights[:, None]
     wrong = (found.errors + found.weight_errors)[:, None]
@@ -109,9 +111,18 @@ def take_out(network: ReluNetwork, gradient: Gradient, found: Samples, noise: fl
 
     error = predicted(bias.abs(), terms) + noise
     next_error = predicted(next_layer.norm(dim=0), next_terms) + noise * len(next_layer) ** 0.5
-    return Residual(gradient.weight_grads[0], found, w * deltas, bias, next_layer, error, next_error)
+    return Residual(gradient.weight_grads[0], found, w * deltas, bias, next_layer, error, next_error, eps)
 
 
 def at_round(samples: Samples, number: int) -> Samples:
     """The same samples, marked with the round in which they came off."""
     return replace(samples, rounds=torch.full_like(samples.labels, number))
+
+
+def relative_step(gradient: Gradient) -> float:
+    """eps of the coarsest type that holds the gradient's numbers: it may have travelled as float16."""
+    rows = gradient.weight_grads[0]
+    for coarse in (torch.bfloat16, torch.float16, torch.float32):
+        if rows.numel() > 100 and torch.equal(rows.to(coarse).to(rows.dtype), rows):
+            return torch.finfo(coarse).eps
+    return torch.finfo(rows.dtype).eps

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import torch
 
@@ -13,7 +12,8 @@ from course_lib.gradients.certificate import RELATIVE, Explanation, explain
 from course_lib.gradients.fully_connected import ReluNetwork
 from course_lib.gradients.gradient import Gradient
 from course_lib.gradients.picture_grid import Grid
-from course_lib.gradients.residual import SAFETY, Samples, take_out
+from course_lib.gradients.residual import SAFETY, Samples
+from course_lib.gradients.sharpen import sharpen
 
 NOTHING = (
     "no row of this gradient holds one sample alone: each neuron is active for several samples or for none, or "
@@ -33,11 +33,11 @@ def verdict(
     if why := not_averaged(found, batch_size, certain):
         return empty_reconstruction(gradient.weight_grads[0], why)
     if grid is None:
-        found = sharpen(network, gradient, within_one(found), noise)
+        found = sharpen(network, gradient, within_one(found), noise=noise)
     shown = explain(network, gradient, found, grid, noise)
     complete, reason = whole_batch(gradient, found, batch_size, shown, grid, certain)
     return BatchReconstruction(
-        found.inputs.to(gradient.weight_grads[0].dtype),
+        found.inputs.to(gradient.weights[0].dtype),
         found.labels,
         found.weights,
         found.rounds,
@@ -68,21 +68,6 @@ def within_one(found: Samples) -> Samples:
     return found.at(kept.sort().values)
 
 
-def sharpen(network: ReluNetwork, gradient: Gradient, found: Samples, noise: float) -> Samples:
-    """Least squares for the inputs over all rows that these samples explain: G_0 = sum_m w_m delta_0,m x_m^T."""
-    left = take_out(network, gradient, found, noise)
-    for _ in range(5):
-        neurons = (left.bias.abs() <= SAFETY * left.error).nonzero()[:, 0]
-        deltas = left.deltas[:, neurons].T
-        change = torch.linalg.pinv(deltas, rtol=1e-9) @ left.rows(neurons)
-        better = replace(found, inputs=found.inputs + change)
-        after = take_out(network, gradient, better, noise)
-        if not after.rows(neurons).norm() < 0.9 * left.rows(neurons).norm():
-            break
-        found, left = better, after
-    return found
-
-
 def whole_batch(
     gradient: Gradient,
     found: Samples,
@@ -98,7 +83,8 @@ def whole_batch(
     sums_to_one = abs(total - 1) < 1e-9
     if not sums_to_one and shown.to_rounding:
         return False, f"the gradient is explained, yet the weights sum to {total:.4g}: the rest left no gradient"
-    if not sums_to_one or not shown.to_rounding or (grid is None and _is_double(gradient) and shown.residual > RELATIVE):
+    inexact = grid is None and _is_double(gradient) and shown.residual > RELATIVE
+    if not sums_to_one or not shown.to_rounding or inexact:
         count = round(total * batch_size)
         return False, f"{count} of {batch_size} samples: no neuron that is left belongs to one sample alone"
     if not certain:
