@@ -1,5 +1,6 @@
 """Gradients: pull the training pictures out of what a client of federated learning sends."""
 
+from course_lib.gradients.ambiguity import ambiguous_batch, drop_exclusive_rows
 from course_lib.gradients.batch_reconstruction import BatchReconstruction, Match, match_reconstruction
 from course_lib.gradients.convolutions import carried_features, identity_convolutions, undo_convolutions
 from course_lib.gradients.detection import detect_single
@@ -21,6 +22,7 @@ from course_lib.gradients.extraction import (
 )
 from course_lib.gradients.federated import FederatedHistory, commit, federated_rounds
 from course_lib.gradients.gradient import Gradient, client_gradient
+from course_lib.gradients.heads import FeatureInversion, invert_features, reconstruct_features
 from course_lib.gradients.imprint import extract_imprint, imprint
 from course_lib.gradients.inversion import Inversion, invert_gradient
 from course_lib.gradients.measures import psnr
@@ -36,10 +38,12 @@ from course_lib.gradients.trap_weights import (
     trap_weights,
     tune_trap_scale,
 )
+from course_lib.gradients.two_exclusive import reconstruct_exclusive
 
 __all__ = [
     "BatchReconstruction",
     "ExtractionScore",
+    "FeatureInversion",
     "FederatedHistory",
     "Gradient",
     "Inversion",
@@ -48,12 +52,14 @@ __all__ = [
     "Rows",
     "activation_pattern",
     "add_noise",
+    "ambiguous_batch",
     "carried_features",
     "client_gradient",
     "clip_and_noise",
     "commit",
     "conv_net",
     "detect_single",
+    "drop_exclusive_rows",
     "exclusive_neurons",
     "extract_imprint",
     "extract_rows",
@@ -64,6 +70,7 @@ __all__ = [
     "identity_convolutions",
     "imprint",
     "inconsistent_round",
+    "invert_features",
     "invert_gradient",
     "label_from_loss_vector",
     "loss_vector_rays",
@@ -79,6 +86,8 @@ __all__ = [
     "psnr",
     "quantile_bias",
     "reconstruct_batch",
+    "reconstruct_exclusive",
+    "reconstruct_features",
     "secure_sum",
     "silence_relus",
     "sybil_round",

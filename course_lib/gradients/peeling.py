@@ -65,6 +65,7 @@ def reconstruct_batch(
 
     Examples
     --------
+    >>> import torch
     >>> from course_lib.gradients import client_gradient, mlp
     >>> pictures = torch.arange(24.0).reshape(3, 8).sin().mul(8).round().add(8) / 16
     >>> model = mlp([8, 64, 4], seed=1)

@@ -85,6 +85,8 @@ def whole_batch(
         return False, f"the gradient is explained, yet the weights sum to {total:.4g}: the rest left no gradient"
     inexact = grid is None and _is_double(gradient) and shown.residual > RELATIVE
     if not sums_to_one or not shown.to_rounding or inexact:
+        if sums_to_one:
+            return False, "the weights sum to 1, but an entry of the gradient is off by more than rounding error"
         count = round(total * batch_size)
         return False, f"{count} of {batch_size} samples: no neuron that is left belongs to one sample alone"
     if not certain:
