@@ -30,6 +30,7 @@ from course_lib.gradients.networks import conv_net, mlp
 from course_lib.gradients.noise import add_noise, clip_and_noise, private_round
 from course_lib.gradients.peeling import reconstruct_batch
 from course_lib.gradients.per_example import per_example_gradients, per_example_norms
+from course_lib.gradients.reproduction import label_from_ratios, ratio_groups
 from course_lib.gradients.secure_sum import inconsistent_round, mask_updates, secure_sum, silence_relus, sybil_round
 from course_lib.gradients.trap_weights import (
     gaussian_weights,
@@ -73,6 +74,7 @@ __all__ = [
     "invert_features",
     "invert_gradient",
     "label_from_loss_vector",
+    "label_from_ratios",
     "loss_vector_rays",
     "mask_updates",
     "match_reconstruction",
@@ -85,6 +87,7 @@ __all__ = [
     "private_round",
     "psnr",
     "quantile_bias",
+    "ratio_groups",
     "reconstruct_batch",
     "reconstruct_exclusive",
     "reconstruct_features",
