@@ -59,7 +59,13 @@ class Match:
     index : (batch,) int64, its place in the reconstruction; -1 where nothing was recovered.
     psnr_db : (batch,) float64, in decibels; infinite for equal pictures, minus infinite beside index -1.
     label_correct : (batch,) bool.
-    n_false : how many recovered samples are no sample of the batch: none is nearest to them by 60 dB.
+    n_false : how many recovered samples are no sample of the batch, not even at 60 dB.
+
+    Examples
+    --------
+    >>> match = Match(torch.tensor([0, -1]), torch.tensor([140.0, -torch.inf]), torch.tensor([True, False]), 0)
+    >>> match.recovered().tolist()
+    [True, False]
     """
 
     index: Tensor

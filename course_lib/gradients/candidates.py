@@ -15,6 +15,7 @@ LOOSEST_ON_GRID = 0.3
 CHANCE = 0.01  # how many rows of a random gradient may pass
 CERTAIN = 1e-9  # below this error a mixture of two samples cannot pass for one
 STEP = 4.0  # a round takes rows this many times less sure than its surest
+LIGHTEST = 1e-4  # least weight of a sample: the share of one in a batch of 10,000
 MINOR_LABEL = 0.05  # least share of each label of a picture that has two
 
 
@@ -60,14 +61,17 @@ def hold_one_sample(
     again = ~good & (allowed < limits[1])
     if again.any():
         parts[again], off[again] = two_labels(column[again], delta[again])
-        good |= again & (off <= allowed)
+        again &= off <= allowed
+        good |= again
 
     delta_0 = delta @ network.weights[1][:, neurons].T[:, :, None]  # delta_0(y)[j]: (n_rows, n_classes, 1)
     whole = (parts * delta_0[:, :, 0]).sum(1)
     weights = parts * (left.bias[neurons] / whole)[:, None]
+    own = run.below[1].gather(1, neurons[:, None])[:, 0]  # a_0[j], which the parts must agree with
+    good &= (whole / (own * left.bias[neurons]) - 1).abs() < 0.5
     lost = network.weights[1][:, neurons].norm(dim=0) * column.norm(dim=1) / whole.abs()
-    weight_errors = left.relative_error[neurons] + errors + rounded * lost
-    row, label = ((weights > 0) & good[:, None]).nonzero(as_tuple=True)
+    weight_errors = left.relative_error[neurons] + errors + rounded * lost + again * allowed
+    row, label = ((weights > LIGHTEST) & good[:, None]).nonzero(as_tuple=True)
     return Samples(inputs[row], label, weights[row, label], label, errors[row], weight_errors[row])
 
 
@@ -124,7 +128,7 @@ def distinct(
         rows = rows.at(rows.weights * batch_size > 0.5)  # less is no sample: the rest of one taken out
     if not exact:
         sure = rows.errors + rows.weight_errors
-        rows = rows.at(sure <= STEP * sure[:1].sum())
+        rows = rows.at(sure <= (STEP * sure[:1].sum()).clamp(min=CERTAIN))
     open_, kept = torch.ones(len(rows), dtype=torch.bool, device=rows.labels.device), []
     for k in range(len(found)):
         open_ &= ~_same(rows, found, k, exact, slack)

@@ -81,6 +81,11 @@ class Ray:
     neurons : (n,) int64, places in the last hidden layer.
     direction : (K,) of length 1, the sample's loss vector p - onehot(y) up to its length.
     label : y, the place of its only negative entry.
+
+    Examples
+    --------
+    >>> Ray(torch.tensor([0, 2]), torch.tensor([0.6, -0.8]), 1).label
+    1
     """
 
     neurons: Tensor

@@ -56,6 +56,11 @@ class FeatureInversion:
     ----------
     inputs : (n, channels, height, width) in [0, 1].
     misfit : (n,) float64, ||f(x) - features|| / ||features||; small does not mean right where pooling loses pixels.
+
+    Examples
+    --------
+    >>> FeatureInversion(torch.zeros(1, 1, 2, 2), torch.zeros(1)).inputs.shape
+    torch.Size([1, 1, 2, 2])
     """
 
     inputs: Tensor

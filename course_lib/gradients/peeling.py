@@ -82,8 +82,11 @@ def reconstruct_batch(
     if why := _hopeless(network, gradient):
         return empty_reconstruction(rows, why)
     measured = measured_noise(gradient)
+    tried = [min(noise, 3 * measured)] if noise else [0.0]
+    if not noise and measured > 4 * rounding_of_sums(gradient):
+        tried.append(measured)
     best = None
-    for std_of_noise in [min(noise, 3 * measured)] if noise else [0.0, measured]:
+    for std_of_noise in tried:
         found = peel_rounds(network, gradient, grid, std_of_noise, max_rounds if peel else 1, progress)
         result = verdict(network, gradient, found, grid, std_of_noise)
         best = result if best is None or len(result) > len(best) else best
@@ -119,6 +122,11 @@ def measured_noise(gradient: Gradient) -> float:
     """Standard deviation of noise on the gradient: a loss vector sums to zero, so columns of G_H sum to noise."""
     last = gradient.weight_grads[-1].double()
     return float(last.sum(0).square().mean().sqrt()) / len(last) ** 0.5
+
+
+def rounding_of_sums(gradient: Gradient) -> float:
+    """What rounding alone leaves of those sums, typically."""
+    return relative_step(gradient) * float(gradient.weight_grads[-1].double().square().mean().sqrt())
 
 
 def _hopeless(network: ReluNetwork, gradient: Gradient) -> str | None:

@@ -90,9 +90,10 @@ class Residual:
 def take_out(network: ReluNetwork, gradient: Gradient, found: Samples, noise: float = 0.0) -> Residual:
     """What is left of a gradient without these samples.
 
-    err_j = eps (S_j + 0.3 median S), S_j = |r_j| + sum_m w_m |delta_0,mj|: whatever takes part in the sum is
-    rounded in proportion to its size, and a delta in proportion to the largest of its terms. The errors of
-    the samples themselves and the noise are added.
+    err_j = eps (r_j + S_j + 0.3 median S), with S_j = sum_m w_m abs(delta_0,mj): whatever takes part in the sum
+    is rounded in proportion to its size, and a delta in proportion to the terms it is a sum of. Before
+    anything is taken out S is zero, and a row of one sample is exact to eps. The errors of the samples
+    themselves and the noise are added.
     """
     eps = relative_step(gradient)
     run = network.run(found.inputs)
@@ -106,8 +107,8 @@ def take_out(network: ReluNetwork, gradient: Gradient, found: Samples, noise: fl
     next_terms = w * next_deltas.norm(dim=1, keepdim=True) * active
 
     def predicted(left: Tensor, terms: Tensor) -> Tensor:
-        sizes = left + terms.sum(0)
-        return eps * (sizes + 0.3 * sizes.median()) + (wrong * terms).sum(0)
+        taken = terms.sum(0)
+        return eps * (left + taken + 0.3 * taken.median()) + (wrong * terms).sum(0)
 
     error = predicted(bias.abs(), terms) + noise
     next_error = predicted(next_layer.norm(dim=0), next_terms) + noise * len(next_layer) ** 0.5
