@@ -4,6 +4,7 @@ from course_lib.plotting.charts import plot_counts, plot_curve, plot_grouped_bar
 from course_lib.plotting.lattice import plot_lattice
 from course_lib.plotting.patterns import plot_pattern
 from course_lib.plotting.pictures import plot_image_grid
+from course_lib.plotting.rays import plot_rays
 from course_lib.plotting.style import PALETTE, use_course_style
 from course_lib.plotting.tables import plot_classes, plot_record_table
 
@@ -16,6 +17,7 @@ __all__ = [
     "plot_image_grid",
     "plot_lattice",
     "plot_pattern",
+    "plot_rays",
     "plot_record_table",
     "use_course_style",
 ]
