@@ -2,7 +2,9 @@
 
 from course_lib.plotting.charts import plot_counts, plot_curve, plot_grouped_bars
 from course_lib.plotting.lattice import plot_lattice
+from course_lib.plotting.patterns import plot_pattern
 from course_lib.plotting.pictures import plot_image_grid
+from course_lib.plotting.rays import plot_rays
 from course_lib.plotting.style import PALETTE, use_course_style
 from course_lib.plotting.tables import plot_classes, plot_record_table
 
@@ -14,6 +16,8 @@ __all__ = [
     "plot_grouped_bars",
     "plot_image_grid",
     "plot_lattice",
+    "plot_pattern",
+    "plot_rays",
     "plot_record_table",
     "use_course_style",
 ]

@@ -1,0 +1,82 @@
+"""Whether the samples found are the whole batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from course_lib.gradients.fully_connected import ReluNetwork, Run
+from course_lib.gradients.gradient import Gradient
+from course_lib.gradients.picture_grid import Grid
+from course_lib.gradients.residual import SAFETY, Samples, relative_step
+
+RELATIVE = 1e-12  # largest part of a float64 gradient that may stay unexplained
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The largest unexplained entry over its layer's largest entry, and whether all of it is rounding and noise."""
+
+    residual: float
+    to_rounding: bool
+
+
+def explain(
+    network: ReluNetwork, gradient: Gradient, found: Samples, grid: Grid | None, noise: float
+) -> Explanation:
+    """Compute the gradient that these samples would have given, and compare every layer with what was sent.
+
+    An entry may be off by SAFETY eps times the sum of the absolute terms in it. With a grid, the inputs that fit
+    best must round to the same pictures, and surely so.
+    """
+    eps = relative_step(gradient)
+    run = network.run(found.inputs)
+    deltas = network.deltas(run, found.labels)
+    asked = ~undecided(network, run, eps)
+    worst, to_rounding = 0.0, True
+    for layer, (rows, bias) in enumerate(zip(gradient.weight_grads, gradient.bias_grads, strict=True)):
+        scaled = found.weights[:, None] * deltas[layer]
+        sizes = found.weights[:, None] * _sizes(deltas[layer], deltas[-1])
+        below = run.below[layer].abs()
+        if layer:
+            below = below + network.rounding(run, layer - 1) * (below > 0)
+        pairs = [(rows.double() - scaled.T @ run.below[layer], sizes.T @ below)]
+        if bias is not None:
+            pairs.append((bias.double() - scaled.sum(0), sizes.sum(0)))
+        for left, terms in pairs:
+            left, allowed = left.abs(), SAFETY * (eps * terms + noise)
+            if layer == 0:
+                left, allowed = left[asked], allowed[asked]
+            worst = max(worst, float(left.max() / rows.abs().max())) if left.numel() else worst
+            to_rounding &= bool((left <= allowed).all())
+        if layer == 0 and grid is not None:
+            left, error = pairs[0][0][asked], eps * sizes.sum(0) * below.max() + noise
+            to_rounding &= _rounds_to_itself(scaled[:, asked], left, error[asked], grid)
+    return Explanation(worst, to_rounding)
+
+
+def _rounds_to_itself(scaled: Tensor, left: Tensor, error: Tensor, grid: Grid) -> bool:
+    """Whether least squares over all rows would move no pixel by a quarter of a grey level, nor could by a half."""
+    solve = torch.linalg.pinv(scaled.T, rtol=1e-9)
+    moved = (solve @ left).abs().amax(1)
+    doubt = SAFETY * (solve.square() @ error.square()).sqrt()
+    return bool((moved < grid.step / 4).all() and (doubt < grid.step / 2).all())
+
+
+def undecided(network: ReluNetwork, run: Run, eps: float) -> Tensor:
+    """(N,) bool: neurons of the first layer that rounding may have switched on or off for some sample.
+
+    Their rows prove nothing, so they are not asked.
+    """
+    return (run.values[0].abs() <= SAFETY * eps * network.rounding(run, 0)).any(0)
+
+
+def _sizes(deltas: Tensor, loss_vectors: Tensor) -> Tensor:
+    """How large the terms are that a delta is computed from: at least as large as a typical delta of its layer.
+
+    A loss vector p - onehot(y) is the difference of numbers up to 1, however small it is.
+    """
+    typical = deltas.square().mean(1, keepdim=True).sqrt()
+    return deltas.abs() + typical / loss_vectors.norm(dim=1, keepdim=True).clamp(max=1)
