@@ -7,7 +7,6 @@ from course_lib.membership.audit import bootstrap_interval, dp_tpr_bound, epsilo
 from course_lib.membership.bundle import ShadowBundle
 from course_lib.membership.classifiers import train_classifiers
 from course_lib.membership.job import predict_logits
-from course_lib.membership.networks import lenet, mlp, network, simple_cnn, small_resnet
 from course_lib.membership.lira import LiRA, scaled_confidence
 from course_lib.membership.metrics import (
     ClassReport,
@@ -21,6 +20,7 @@ from course_lib.membership.metrics import (
     roc,
     tpr_at_fpr,
 )
+from course_lib.membership.networks import lenet, mlp, network, simple_cnn, small_resnet
 from course_lib.membership.plans import ShadowPlan, Split, equal_rows, split_victim_shadow, warn_of_equal_rows
 from course_lib.membership.posteriors import (
     log_posteriors,

@@ -11,8 +11,9 @@ from torch.nn.functional import cross_entropy
 
 from course_lib.membership.batched import BatchedPerceptrons, layers_of
 from course_lib.membership.bundle import ShadowBundle
+from course_lib.membership.inputs import as_array
 from course_lib.membership.job import ELEMENTWISE, Job, Results, predict_logits
-from course_lib.membership.labels import as_numpy, whole_labels, whole_number
+from course_lib.membership.labels import whole_labels, whole_number
 from course_lib.membership.loop import train_loop
 from course_lib.membership.parallel import train_parallel
 from course_lib.membership.plans import ShadowPlan
@@ -99,7 +100,7 @@ def train_shadows(
         raise ValueError(f"engine is one of {', '.join(ENGINES)}, not {engine!r}")
     for name, value in (("epochs", epochs), ("batch_size", batch_size), ("chunk", chunk)):
         whole_number(name, value)
-    records, labels = _checked_data(X, y, plan)
+    records, labels = checked_data(X, y, plan)
     job = Job(records, labels, plan, model, optimizer, loss, epochs, batch_size, whole_number("seed", seed, least=0))
     probe = _checked_model(job)
     engine = choose_engine(job, probe) if engine == "auto" else engine
@@ -154,8 +155,15 @@ def _why_no_vmap(job: Job) -> str | None:
     return why_not(models, few)
 
 
-def _checked_data(X, y, plan: ShadowPlan) -> tuple[np.ndarray, np.ndarray]:
-    records, labels = as_numpy(X), whole_labels(y)
+def checked_data(X, y, plan: ShadowPlan) -> tuple[np.ndarray, np.ndarray]:
+    """Records and labels as numpy arrays that fit each other and the plan.
+
+    Raises
+    ------
+    ValueError
+        as ``train_shadows`` says.
+    """
+    records, labels = as_array(X), whole_labels(y)
     if records.dtype.kind not in "biuf" or records.ndim < 2:
         raise ValueError(f"X holds numbers, (n_records, ...), not {records.dtype} of shape {records.shape}")
     if len(records) != len(labels):
