@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_lib.membership.inputs import as_array
+from course_lib.membership.labels import as_numpy
 
 ARRAYS, DESCRIPTION = "shadows.npz", "shadows.json"
 
@@ -51,7 +51,7 @@ class ShadowBundle:
     details: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        logits = as_array(self.logits)
+        logits = as_numpy(self.logits)
         if logits.ndim != 3 or logits.dtype.kind != "f" or not logits.size:
             raise ValueError(
                 f"logits are floating, (n_models, n_records, n_classes), not {logits.dtype} of shape {logits.shape}"
@@ -64,7 +64,7 @@ class ShadowBundle:
         used = boolean_matrix("used", used, logits.shape[:2])
         if (membership & ~used).any():
             raise ValueError("used is true wherever membership is: a record trained on was used")
-        losses = np.empty((len(logits), 0)) if self.losses is None else as_array(self.losses)
+        losses = np.empty((len(logits), 0)) if self.losses is None else as_numpy(self.losses)
         if losses.ndim != 2 or len(losses) != len(logits):
             raise ValueError(f"losses are (n_models, n_epochs) with {len(logits)} models, not {losses.shape}")
         for name, value in (("logits", logits), ("membership", membership), ("used", used), ("losses", losses)):
@@ -155,7 +155,7 @@ def boolean_matrix(name: str, values, shape: tuple[int, int] | None = None) -> n
     ValueError
         for another shape or type.
     """
-    matrix = as_array(values)
+    matrix = as_numpy(values)
     if matrix.dtype != bool or matrix.ndim != 2 or not matrix.size or matrix.shape != (shape or matrix.shape):
         wanted = shape or "(n_models, n_records)"
         raise ValueError(f"{name} is bool of shape {wanted}, not {matrix.dtype} of shape {matrix.shape}")
@@ -166,7 +166,7 @@ def model_numbers(indices, n_models: int) -> np.ndarray:
     """Indices, a slice or a mask as int64 indices; at least one, each in 0..n_models-1."""
     if isinstance(indices, slice):
         indices = range(*indices.indices(n_models))
-    chosen = np.atleast_1d(as_array(list(indices) if isinstance(indices, range) else indices))
+    chosen = np.atleast_1d(as_numpy(list(indices) if isinstance(indices, range) else indices))
     if chosen.dtype == bool and chosen.shape == (n_models,):
         chosen = np.flatnonzero(chosen)
     if not chosen.size:

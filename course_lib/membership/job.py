@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from course_lib.membership.labels import as_numpy
 from course_lib.membership.plans import ShadowPlan
 
 # Each entry of a parameter moves by its own gradient alone, so stacked models stay apart.
@@ -17,7 +18,7 @@ ELEMENTWISE = (
     torch.optim.Adadelta, torch.optim.Adagrad, torch.optim.Adam, torch.optim.Adamax, torch.optim.AdamW,
     torch.optim.ASGD, torch.optim.NAdam, torch.optim.RAdam, torch.optim.RMSprop, torch.optim.Rprop, torch.optim.SGD,
 )  # fmt: skip
-INIT, ORDER, FORWARD = range(3)  # what a stream of random numbers is for
+INIT, ORDER, FORWARD, PRIVACY = range(4)  # what a stream of random numbers is for
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +67,10 @@ class Job:
     def forward_seed(self, m: int, epoch: int) -> int:
         """For what a model itself draws while it trains, such as dropout."""
         return self._seed(m, FORWARD, epoch)
+
+    def privacy_seed(self, m: int) -> int:
+        """For the batches and the noise of private training."""
+        return self._seed(m, PRIVACY)
 
     def _seed(self, m: int, *purpose: int) -> int:
         words = np.random.SeedSequence([self.seed, int(self.plan.numbers[m]), *purpose]).generate_state(1, np.uint64)
@@ -162,7 +167,7 @@ def predict_logits(model: nn.Module, X, batch_size: int = 512) -> np.ndarray:
     with torch.no_grad():
         rows = [model(records[i : i + batch_size]) for i in range(0, len(records), batch_size)]
     model.train(training)
-    return to_numpy(torch.cat(rows))
+    return as_numpy(torch.cat(rows))
 
 
 def records_for(model: nn.Module, X) -> torch.Tensor:
@@ -172,9 +177,3 @@ def records_for(model: nn.Module, X) -> torch.Tensor:
     embeds = any(isinstance(module, nn.Embedding | nn.EmbeddingBag) for module in model.modules())
     keep = embeds and not records.is_floating_point()
     return records.to(parameter.device, torch.int64 if keep else parameter.dtype)
-
-
-def to_numpy(tensor: torch.Tensor) -> np.ndarray:
-    """On the CPU, as numpy; bfloat16, which numpy lacks, as float32."""
-    tensor = tensor.detach().cpu()
-    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from course_lib.membership.inputs import as_array
-
 
 def whole_labels(y, n_classes: int | None = None) -> np.ndarray:
     """The labels as (n,) int64, each in 0..n_classes-1; None takes the largest label for the last class.
@@ -17,7 +15,7 @@ def whole_labels(y, n_classes: int | None = None) -> np.ndarray:
     ValueError
         if there is none, one is not whole, or one lies outside the classes.
     """
-    labels = as_array(y)
+    labels = as_numpy(y)
     if labels.ndim != 1 or not labels.size:
         raise ValueError(f"labels are one number a record, (n,) with n > 0, not an array of shape {labels.shape}")
     if labels.dtype.kind not in "biuf" or not (np.isfinite(labels) & (labels == np.floor(labels))).all():
@@ -33,6 +31,15 @@ def _first_bad(labels: np.ndarray):
     if labels.dtype.kind not in "biuf":
         return repr(labels[0])
     return repr(labels[~np.isfinite(labels) | (labels != np.floor(labels))][0].item())
+
+
+def as_numpy(values) -> np.ndarray:
+    """A numpy array of a tensor on any device, an array or a list; bfloat16, which numpy lacks, as float32."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        values = values.float() if str(values.dtype) == "torch.bfloat16" else values
+        return values.numpy()
+    return np.asarray(values)
 
 
 def whole_number(name: str, value, least: int = 1) -> int:

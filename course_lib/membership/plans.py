@@ -9,8 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from course_lib.membership.bundle import boolean_matrix, model_numbers
-from course_lib.membership.inputs import as_array
-from course_lib.membership.labels import whole_labels, whole_number
+from course_lib.membership.labels import as_numpy, whole_labels, whole_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +42,7 @@ class Split:
 
     def __post_init__(self):
         for name in SETS:
-            indices = as_array(getattr(self, name))
+            indices = as_numpy(getattr(self, name))
             indices = indices.astype(np.int64) if not indices.size else indices
             if indices.ndim != 1 or indices.dtype.kind not in "iu" or (indices < 0).any():
                 raise ValueError(f"{name} holds the indices of records, whole numbers from 0")
@@ -114,7 +113,7 @@ def split_victim_shadow(y, victim_per_class: int, seed: int, out_per_class: int 
     labels = whole_labels(y)
     whole_number("victim_per_class", victim_per_class)
     whole_number("out_per_class", out_per_class, least=0)
-    test = np.unique(as_array(list(test)).astype(np.int64)) if len(test) else np.empty(0, np.int64)
+    test = np.unique(as_numpy(list(test)).astype(np.int64)) if len(test) else np.empty(0, np.int64)
     if test.size and (test[0] < 0 or test[-1] >= len(labels)):
         raise ValueError(f"test names records 0..{len(labels) - 1}, not {test[0] if test[0] < 0 else test[-1]}")
     order = np.random.default_rng(seed).permutation(len(labels))
@@ -164,7 +163,7 @@ def equal_rows(first, second) -> int:
     >>> equal_rows([[0, 1], [1, 1], [0, 1]], [[0, 1], [0, 0]])
     2
     """
-    first, second = as_array(first), as_array(second)
+    first, second = as_numpy(first), as_numpy(second)
     if first.shape[1:] != second.shape[1:]:
         raise ValueError(f"rows have one shape, not {first.shape[1:]} and {second.shape[1:]}")
     kind = np.result_type(first, second)
@@ -186,7 +185,7 @@ def warn_of_equal_rows(X, split: Split) -> int:
     >>> warn_of_equal_rows([[0], [1], [2], [3]], Split([0], [1], [2], [3]))
     0
     """
-    records = as_array(X)
+    records = as_numpy(X)
     if len(records) < split.n_records:
         raise ValueError(f"X has {len(records)} rows, the split names record {split.n_records - 1}")
     victim = np.concatenate([split.victim_in, split.victim_out])
@@ -230,7 +229,7 @@ class ShadowPlan:
     def __post_init__(self):
         membership = boolean_matrix("membership", self.membership)
         used = boolean_matrix("used", np.ones_like(membership) if self.used is None else self.used, membership.shape)
-        numbers = np.arange(len(membership)) if self.numbers is None else as_array(self.numbers)
+        numbers = np.arange(len(membership)) if self.numbers is None else as_numpy(self.numbers)
         if numbers.shape != (len(membership),) or numbers.dtype.kind not in "iu" or (numbers < 0).any():
             raise ValueError(f"numbers are {len(membership)} whole numbers from 0, one a model")
         if not membership.any(axis=1).all():

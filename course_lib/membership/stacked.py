@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from course_lib.membership.job import Job, Results, to_numpy
+from course_lib.membership.job import Job, Results
+from course_lib.membership.labels import as_numpy
 
 
 class Stack(Protocol):
@@ -57,11 +58,11 @@ def _epoch(job, stack: Stack, optimizer, records, labels, order: torch.Tensor) -
         losses.mean(dim=1).sum().backward()
         optimizer.step()
         total += losses.detach().sum(dim=1)
-    return to_numpy(total / order.shape[1])
+    return as_numpy(total / order.shape[1])
 
 
 def _predict(stack: Stack, records: torch.Tensor, n_rows: int = 512) -> np.ndarray:
     """Logits of all records, (M, n_records, K)."""
     with torch.no_grad():
         parts = [stack.predict(part) for part in records.split(n_rows)]
-    return to_numpy(torch.cat(parts, dim=1))
+    return as_numpy(torch.cat(parts, dim=1))

@@ -11,9 +11,8 @@ from torch.nn.functional import cross_entropy
 
 from course_lib.membership.batched import BatchedPerceptrons, layers_of
 from course_lib.membership.bundle import ShadowBundle
-from course_lib.membership.inputs import as_array
 from course_lib.membership.job import ELEMENTWISE, Job, Results, predict_logits
-from course_lib.membership.labels import whole_labels, whole_number
+from course_lib.membership.labels import as_numpy, whole_labels, whole_number
 from course_lib.membership.loop import train_loop
 from course_lib.membership.parallel import train_parallel
 from course_lib.membership.plans import ShadowPlan
@@ -163,7 +162,7 @@ def checked_data(X, y, plan: ShadowPlan) -> tuple[np.ndarray, np.ndarray]:
     ValueError
         as ``train_shadows`` says.
     """
-    records, labels = as_array(X), whole_labels(y)
+    records, labels = as_numpy(X), whole_labels(y)
     if records.dtype.kind not in "biuf" or records.ndim < 2:
         raise ValueError(f"X holds numbers, (n_records, ...), not {records.dtype} of shape {records.shape}")
     if len(records) != len(labels):
