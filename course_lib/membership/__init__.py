@@ -3,9 +3,11 @@
 Shadow models, attacks from a threshold to likelihood ratios, measures at few false alarms, defences.
 """
 
+from course_lib.membership.accounting import noise_for_epsilon, rdp_epsilon
 from course_lib.membership.audit import bootstrap_interval, dp_tpr_bound, epsilon_lower_bound
 from course_lib.membership.bundle import ShadowBundle
 from course_lib.membership.classifiers import train_classifiers
+from course_lib.membership.dp import PrivateTraining, train_dp
 from course_lib.membership.job import predict_logits
 from course_lib.membership.lira import LiRA, scaled_confidence
 from course_lib.membership.metrics import (
@@ -41,6 +43,7 @@ __all__ = [
     "GapAttack",
     "LiRA",
     "LossThreshold",
+    "PrivateTraining",
     "ModifiedEntropy",
     "RMIA",
     "Roc",
@@ -60,9 +63,11 @@ __all__ = [
     "log_posteriors",
     "mlp",
     "network",
+    "noise_for_epsilon",
     "per_class_report",
     "precision_recall",
     "predict_logits",
+    "rdp_epsilon",
     "roc",
     "round_posteriors",
     "scaled_confidence",
@@ -74,6 +79,7 @@ __all__ = [
     "top_k",
     "tpr_at_fpr",
     "train_classifiers",
+    "train_dp",
     "train_shadows",
     "warn_of_equal_rows",
 ]
