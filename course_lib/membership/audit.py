@@ -160,6 +160,8 @@ def epsilon_lower_bound(
         raise ValueError(f"method is 'independent' or 'one_run', got {method!r}")
     if threshold is None:
         threshold, members, non_members = _threshold_on_half(members, non_members, seed)
+    if np.isnan(threshold):
+        raise ValueError("the threshold is NaN; give a number, or None to set it on half of the records")
     found, alarms = int((members >= threshold).sum()), int((non_members >= threshold).sum())
     if method == "one_run":
         n_right = found + len(non_members) - alarms

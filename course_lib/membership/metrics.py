@@ -212,7 +212,7 @@ def precision_recall(members, non_members, threshold: float | None = None) -> tu
     (0.6666666666666666, 0.6666666666666666)
     """
     members, non_members = as_scores(members, "members"), as_scores(non_members, "non-members")
-    threshold = best_threshold(members, non_members) if threshold is None else threshold
+    threshold = _given_or_best(threshold, members, non_members)
     hits, alarms = int((members >= threshold).sum()), int((non_members >= threshold).sum())
     if not hits + alarms:
         warnings.warn(f"no score reaches the threshold {threshold:g}: precision is NaN", stacklevel=2)
@@ -279,7 +279,7 @@ def per_class_report(
         if labels.shape != scores.shape:
             raise ValueError(f"{len(scores)} scores of {of}, labels of shape {labels.shape}: one label a score")
         sides.append((scores, labels))
-    threshold = best_threshold(members, non_members) if threshold is None else threshold
+    threshold = _given_or_best(threshold, members, non_members)
     (members, of_members), (non_members, of_non_members) = sides
     every = np.unique(np.concatenate([of_members, of_non_members]))
     return [
@@ -305,7 +305,13 @@ def _of_class(label: int, members: np.ndarray, non_members: np.ndarray, threshol
 def _rates(members, non_members, threshold: float | None) -> tuple[float, float]:
     """TPR and FPR at a threshold, the best one if None."""
     members, non_members = as_scores(members, "members"), as_scores(non_members, "non-members")
-    threshold = best_threshold(members, non_members) if threshold is None else threshold
+    threshold = _given_or_best(threshold, members, non_members)
+    return float((members >= threshold).mean()), float((non_members >= threshold).mean())
+
+
+def _given_or_best(threshold: float | None, members: np.ndarray, non_members: np.ndarray) -> float:
+    if threshold is None:
+        return best_threshold(members, non_members)
     if np.isnan(threshold):
         raise ValueError("the threshold is NaN; give a number, or None for the best one")
-    return float((members >= threshold).mean()), float((non_members >= threshold).mean())
+    return threshold

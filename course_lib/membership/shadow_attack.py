@@ -35,7 +35,7 @@ class ShadowAttack:
     route : whose attack model judges a row: "predicted", that of the class the target model predicts, or
         "true", that of the record's label. They differ where the target model is wrong.
     layers : widths of the hidden layers, ReLU after each; () is a logistic regression.
-    optimizer : a function of the parameters; None for Adam with learning rate 0.01.
+    optimizer : a function of the parameters; None for Adam with learning rate 0.001.
     epochs : passes over the rows of the largest class; at least 1.
     batch_size : rows of each class in one step.
     seed : of the initial weights and the batches.
@@ -49,7 +49,7 @@ class ShadowAttack:
     --------
     >>> logits = np.array([[[4.0, 0.0], [0.0, 4.0], [0.3, 0.0], [0.0, 0.3]]])
     >>> bundle = ShadowBundle(logits, np.array([[True, True, False, False]]))
-    >>> attack = ShadowAttack(layers=(8,), epochs=50).fit(bundle, y=[0, 1, 0, 1])
+    >>> attack = ShadowAttack(epochs=200).fit(bundle, y=[0, 1, 0, 1])
     >>> (attack.score([[5.0, 0.0], [0.1, 0.0]], [0, 0]) > 0).tolist()
     [True, False]
     """
@@ -115,10 +115,8 @@ class ShadowAttack:
     def _train(self, inputs: torch.Tensor, was_in: torch.Tensor, weights: torch.Tensor, n_rows: torch.Tensor) -> None:
         """Minimise each class's weighted cross-entropy; the rows come ordered by class."""
         generator = torch.Generator().manual_seed(self.seed)
-        self.mean, self.scale = inputs.mean(0), inputs.std(0).clamp_min(1e-6)
-        inputs = (inputs - self.mean) / self.scale
         self.parameters = _stacked_layers(len(n_rows), (inputs.shape[1], *self.layers, 1), generator)
-        make = self.optimizer or (lambda parameters: torch.optim.Adam(parameters, lr=0.01))
+        make = self.optimizer or (lambda parameters: torch.optim.Adam(parameters, lr=0.001))
         optimizer = make(self.parameters)
         starts = n_rows.cumsum(0) - n_rows
         for _ in range(self.epochs * math.ceil(int(n_rows.max()) / self.batch_size)):
@@ -157,8 +155,7 @@ class ShadowAttack:
         rows = as_logits(logits, self.n_classes)
         labels = as_labels(y, *rows.shape)
         judges = rows.argmax(axis=1) if self.route == "predicted" else labels
-        inputs = FEATURES[self.features](log_softmax(rows, axis=1)).astype(np.float32)
-        inputs = (torch.from_numpy(inputs) - self.mean) / self.scale
+        inputs = torch.from_numpy(FEATURES[self.features](log_softmax(rows, axis=1)).astype(np.float32))
         scores = np.empty(len(rows))
         for judge in np.unique(judges):
             mine = np.flatnonzero(judges == judge)
