@@ -30,7 +30,8 @@ def _finite_logits(rows: np.ndarray) -> np.ndarray:
             f"{(~np.isfinite(rows)).any(axis=-1).sum()} rows of the logits hold NaN or infinity: "
             "check the training, or turn posteriors into logits with log_posteriors"
         )
-    if rows.min() >= 0 and rows.max() <= 1 and np.allclose(rows.sum(axis=-1), 1, rtol=0, atol=1e-6):
+    shares = rows.min() >= 0 and rows.max() <= 1 and ((rows > 0) & (rows < 1)).any()  # rows of 0 and 1 may be either
+    if shares and np.allclose(rows.sum(axis=-1), 1, rtol=0, atol=1e-6):
         raise ValueError("the logits are rows that sum to 1, so they look like posteriors: pass log_posteriors(...)")
     return rows
 
@@ -76,11 +77,15 @@ def require_models(chosen: np.ndarray, wanted: np.ndarray, side: str) -> None:
     """Every wanted record is in (or out) for at least one shadow model."""
     never = wanted[~chosen[:, wanted].any(axis=0)]
     if len(never):
-        other = "out" if side == "in" else "in"
+        which = f"{len(never)} records (record {first_few(never)})"
+        if side == "out":
+            raise ValueError(
+                f"{which} are never out: every shadow model was trained on them. Plan with ShadowPlan.half_sampling, "
+                "or name the records to score with fit(..., records=...)"
+            )
         raise ValueError(
-            f"{len(never)} records are never {side} in any shadow model (record {first_few(never)}): they are always "
-            f"{other}. Plan with ShadowPlan.half_sampling, name the records to score with fit(..., records=...)"
-            + (', or take mode="offline"' if side == "in" else "")
+            f"{which} are never in: no shadow model was trained on them. Plan with ShadowPlan.half_sampling, name the "
+            'records to score with fit(..., records=...), or take mode="offline"'
         )
 
 
@@ -133,7 +138,7 @@ def as_posteriors(posteriors) -> np.ndarray:
             f"{wrong.sum()} rows of posteriors do not sum to 1 (the first sums to {sums[wrong][0]:.4g}): "
             "these look like logits, or like one sigmoid a class; apply softmax first"
         )
-    return rows / sums[..., None]
+    return rows
 
 
 def first_few(places: Sequence[int], at_most: int = 5) -> str:

@@ -139,7 +139,8 @@ def round_posteriors(posteriors, decimals: int) -> np.ndarray:
     """
     if not (isinstance(decimals, int | np.integer) and 0 <= decimals <= 12):
         raise ValueError(f"decimals is a whole number from 0 to 12; got {decimals}")
-    units = as_posteriors(posteriors) * 10**decimals
+    rows = as_posteriors(posteriors)
+    units = rows / rows.sum(axis=-1, keepdims=True) * 10**decimals
     # A value that is a whole number of units but for rounding error is one.
     kept = np.floor(units + 1e-9 * np.maximum(units, 1) * (decimals < 7))
     missing = np.rint(10**decimals - kept.sum(axis=-1, keepdims=True))
