@@ -177,8 +177,8 @@ def network(
     """
     if name not in NETWORKS:
         near = get_close_matches(str(name), NETWORKS, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"unknown architecture {name!r}{hint} There are {', '.join(NETWORKS)}")
+        hint = f"; did you mean {near[0]!r}" if near else ""
+        raise ValueError(f"unknown architecture {name!r}{hint}; there are {', '.join(NETWORKS)}")
     options = {} if widths is None else {"widths": tuple(widths)}
 
     def fresh() -> nn.Module:
