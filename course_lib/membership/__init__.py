@@ -32,6 +32,8 @@ from course_lib.membership.posteriors import (
     top_k,
 )
 from course_lib.membership.rmia import RMIA
+from course_lib.membership.run import RunReport, run_recipe
+from course_lib.membership.settings import Settings, resolve_settings
 from course_lib.membership.shadow_attack import ShadowAttack
 from course_lib.membership.simple_attacks import Confidence, Entropy, GapAttack, LossThreshold, ModifiedEntropy
 from course_lib.membership.training import train_shadows
@@ -43,10 +45,12 @@ __all__ = [
     "GapAttack",
     "LiRA",
     "LossThreshold",
-    "PrivateTraining",
     "ModifiedEntropy",
+    "PrivateTraining",
     "RMIA",
     "Roc",
+    "RunReport",
+    "Settings",
     "ShadowAttack",
     "ShadowBundle",
     "ShadowPlan",
@@ -68,8 +72,10 @@ __all__ = [
     "precision_recall",
     "predict_logits",
     "rdp_epsilon",
+    "resolve_settings",
     "roc",
     "round_posteriors",
+    "run_recipe",
     "scaled_confidence",
     "simple_cnn",
     "small_resnet",

@@ -30,6 +30,12 @@ class PrivateTraining:
     epsilon : ε of each model for ``delta``, by `rdp_epsilon`; infinite without noise.
     delta : δ.
     clipped_share : share of the gradients that were longer than the clipping norm, in [0, 1].
+
+    Examples
+    --------
+    >>> bundle = ShadowBundle(np.zeros((1, 2, 2)), [[True, False]])
+    >>> PrivateTraining(bundle, epsilon=4.0, delta=1e-5, clipped_share=0.5).epsilon
+    4.0
     """
 
     bundle: ShadowBundle
