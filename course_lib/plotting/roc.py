@@ -11,6 +11,12 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from course_lib.plotting.style import PALETTE, course_style, write_words
 
+# Colour and dashes, no pair twice; neighbours differ in both.
+_LOOKS = (
+    ("blue", "-"), ("orange", "--"), ("green", "-."), ("purple", ":"), ("grey", "-"), ("ink", (0, (8, 2))),
+    ("orange", (0, (4, 1, 1, 1, 1, 1))), ("blue", (0, (1, 1))),
+)  # fmt: skip
+
 
 def plot_roc(
     curves: Mapping[str, object],
@@ -30,7 +36,7 @@ def plot_roc(
     Parameters
     ----------
     curves : name in the legend -> a pair (fpr, tpr), or anything with these two as attributes; each (n_points,)
-        in [0, 1], growing together.
+        in [0, 1], growing together. At most eight.
     marks : false-positive rates with a vertical line, in (0, 1).
     smallest : where both axes start, in (0, 1).
     bound : (fpr, tpr) of the largest true-positive rate that a guarantee allows; the area above it is hatched.
@@ -45,8 +51,8 @@ def plot_roc(
     Raises
     ------
     ValueError
-        if there is no curve, rates lie outside [0, 1], are not finite, do not grow, or differ in length, or a mark
-        or `smallest` lies outside (0, 1).
+        if there is no curve or more than eight, rates lie outside [0, 1], are not finite, do not grow, or differ
+        in length, or a mark or `smallest` lies outside (0, 1).
 
     Examples
     --------
@@ -56,18 +62,18 @@ def plot_roc(
     >>> plt.close(ax.figure)
     """
     rates = {name: _rates(name, curve) for name, curve in curves.items()}
-    if not rates:
-        raise ValueError("no curves to draw")
+    if not 0 < len(rates) <= len(_LOOKS):
+        raise ValueError(f"{len(rates)} curves: 1 to {len(_LOOKS)} are told apart in one figure")
     for mark in (*marks, smallest):
         if not 0 < mark < 1:
             raise ValueError(f"a mark of {mark} is outside (0, 1); 1 % is written 0.01")
     with course_style():
         ax = ax or plt.subplots(figsize=(6.4, 4.4))[1]
         ax.set(xscale="log", yscale="log", xlim=(smallest, 1), ylim=(smallest, 1.15))
-        for name, (fpr, tpr) in rates.items():
+        for (name, (fpr, tpr)), (colour, dashes) in zip(rates.items(), _LOOKS, strict=False):
             # Rates below the frame are moved to its edge, not dropped: a logarithm has no place for 0.
             ax.plot(np.maximum(fpr, smallest / 10), np.maximum(tpr, smallest / 10), drawstyle="steps-post",
-                    marker="", label=name)
+                    color=PALETTE[colour], linestyle=dashes, marker="", label=name)
         ax.plot([smallest, 1], [smallest, 1], color=PALETTE["grey"], linestyle=(0, (1, 2)), linewidth=1, marker="",
                 label="chance")
         if bound is not None:
@@ -76,13 +82,14 @@ def plot_roc(
                             facecolor="none", edgecolor=PALETTE["grey"], hatch="////", linewidth=0, label=bound_label)
         for mark in marks:
             ax.axvline(mark, color=PALETTE["ink"], linewidth=0.8, linestyle="-", marker="", zorder=0)
-            ax.annotate(_percent(mark), (mark, 1), xytext=(3, 4), textcoords="offset points", fontsize=8)
+            ax.annotate(_percent(mark), (mark, 1), xytext=(3, -3), textcoords="offset points", fontsize=8, va="top",
+                        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_locator(LogLocator(numticks=9))
             axis.set_minor_locator(NullLocator())
             axis.set_major_formatter(FuncFormatter(lambda value, _: _percent(value)))
         write_words(ax, title, "false-positive rate", "true-positive rate")
-        ax.legend(loc="lower right")
+        ax.legend(loc="lower right", frameon=True, facecolor="white", edgecolor="none", framealpha=0.9)
     return ax
 
 

@@ -60,9 +60,11 @@ def test_chance_is_the_diagonal():
 
 
 def test_curves_differ_without_colour():
-    ax = plot_roc({name: CURVE for name in "abc"})
-    assert len({line.get_linestyle() for line in ax.lines[:3]}) == 3
-    assert len({line.get_color() for line in ax.lines[:3]}) == 3
+    ax = plot_roc({name: CURVE for name in "abcdefgh"})
+    curves = ax.lines[:8]
+    dashes = [str(line._dash_pattern) for line in curves]
+    assert len(set(zip(dashes, [line.get_color() for line in curves], strict=True))) == 8
+    assert all(one != other for one, other in zip(dashes, dashes[1:], strict=False))
 
 
 def test_what_a_guarantee_rules_out_is_hatched_above_the_bound():
@@ -84,7 +86,8 @@ def test_a_curve_is_added_to_given_axes():
 @pytest.mark.parametrize(
     ("curves", "options", "said"),
     [
-        ({}, {}, "no curves to draw"),
+        ({}, {}, "0 curves: 1 to 8 are told apart"),
+        ({name: CURVE for name in "abcdefghi"}, {}, "9 curves"),
         ({"a": ([0, 1], [0, 1, 1])}, {}, r"a: fpr has shape \(2,\), tpr \(3,\)"),
         ({"a": ([], [])}, {}, "two rows of one length"),
         ({"a": ([0, 1], [0, 1], [2, 1])}, {}, r"a pair \(fpr, tpr\), got 3 parts"),
