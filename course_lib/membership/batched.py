@@ -43,9 +43,10 @@ def _does_more(module: nn.Module) -> bool:
 
 
 class BatchedPerceptrons:
-    """M perceptrons of one architecture: weights (M, out, in), biases (M, out).
+    """M perceptrons of one architecture: weights (M, in, out), biases (M, 1, out).
 
-    Layer by layer ``h_m <- h_m W_m^T + b_m`` for all m in one ``torch.baddbmm``.
+    Layer by layer ``h_m <- h_m W_m + b_m`` for all m in one ``torch.baddbmm``. Weights are kept transposed, so
+    that neither they nor their gradients are copied into another order on the way.
     """
 
     def __init__(self, models: list[nn.Module]):
@@ -53,8 +54,8 @@ class BatchedPerceptrons:
         self.parameters = []
         for layers in zip(*map(layers_of, models), strict=True):
             if type(layers[0]) is nn.Linear:
-                weight = self._stack([layer.weight for layer in layers])
-                bias = None if layers[0].bias is None else self._stack([layer.bias for layer in layers])
+                weight = self._stack([layer.weight.mT for layer in layers])
+                bias = None if layers[0].bias is None else self._stack([layer.bias[None] for layer in layers])
                 self.steps.append((weight, bias))
             elif type(layers[0]) is not nn.Flatten:  # records are flattened on the way in
                 self.steps.append(layers[0])
@@ -70,9 +71,9 @@ class BatchedPerceptrons:
             if not isinstance(step, tuple):
                 h = step(h)
             elif step[1] is None:
-                h = torch.bmm(h, step[0].mT)
+                h = torch.bmm(h, step[0])
             else:
-                h = torch.baddbmm(step[1].unsqueeze(1), h, step[0].mT)
+                h = torch.baddbmm(step[1], h, step[0])
         return h
 
     def predict(self, records: torch.Tensor) -> torch.Tensor:
