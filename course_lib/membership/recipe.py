@@ -127,8 +127,11 @@ def _breast_cancer(settings: DataSettings, seed: int):
 def _cifar10(settings: DataSettings, seed: int):
     from course_lib.datasets import cifar10
 
-    parts = [cifar10(settings.folder, train=train, download=settings.download) for train in (True, False)]
-    (X, y), (X_test, y_test) = parts
+    try:
+        X, y = cifar10(settings.folder, train=True, download=settings.download)
+        X_test, y_test = cifar10(settings.folder, train=False, download=settings.download)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no CIFAR-10 in {settings.folder!r}: fetch it with data.download=true") from None
     return np.concatenate([X, X_test]), np.concatenate([y, y_test]), len(y_test)
 
 

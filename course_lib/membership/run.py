@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
 
 from course_lib.membership.bundle import ShadowBundle
 from course_lib.membership.job import Job
@@ -144,7 +143,7 @@ def _shadows(folder: RunFolder, settings: Settings, prepared: Prepared, say) -> 
 
 
 def _parts(settings: Settings, prepared: Prepared) -> Iterator[range]:
-    """Shadows that are finished together: a chunk where they are stacked, else one for each process."""
+    """Shadows that are finished and saved together: a chunk where they are trained together, else one."""
     shadow, n_models = settings.shadow, prepared.plan.n_models
     engine = shadow.engine
     if engine == "auto":
@@ -153,7 +152,7 @@ def _parts(settings: Settings, prepared: Prepared) -> Iterator[range]:
             prepared.X, prepared.y, prepared.plan, recipe["model"], recipe["optimizer"], row_cross_entropy, 1, 1, 0
         )
         engine = choose_engine(job, job.fresh_model(0))
-    size = {"loop": 1, "joblib": effective_n_jobs(shadow.n_jobs)}.get(engine, shadow.chunk)
+    size = 1 if engine == "loop" else shadow.chunk
     return (range(n_models)[first : first + size] for first in range(0, n_models, size))
 
 

@@ -92,7 +92,7 @@ class ShadowSettings:
     epochs: int = setting(30, "passes over its records", least=1)
     batch_size: int = setting(32, "records in a step", least=1)
     engine: str = setting("auto", "how shadows are trained", ENGINES)
-    chunk: int = setting(16, "shadows trained, and saved, at once where they are stacked", least=1)
+    chunk: int = setting(16, "shadows trained and saved together; the engine loop saves each", least=1)
     n_jobs: int = setting(1, "processes of the engine joblib; -1 for every core")
     reuse: str = setting("", "take the shadows from this run folder and train none")
 
