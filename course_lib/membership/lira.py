@@ -10,7 +10,6 @@ from course_lib.membership.inputs import (
     MODES,
     as_labels,
     as_logits,
-    as_shadows,
     as_wanted,
     first_few,
     require_fitted,
@@ -121,9 +120,8 @@ class LiRA:
             if a record is never out (online: never in) in any shadow model, or there are fewer than 2 shadow
             models for a variance.
         """
-        logits, labels = as_shadows(bundle, y)
-        wanted = as_wanted(records, bundle.n_records)
-        phi = np.stack([_scaled_confidence(rows, labels) for rows in logits])
+        labels, wanted = as_labels(y, bundle.n_records, bundle.n_classes), as_wanted(records, bundle.n_records)
+        phi = np.stack([_scaled_confidence(as_logits(rows[wanted]), labels[wanted]) for rows in bundle.logits])
         if bundle.n_models < 2:
             raise ValueError("there is 1 shadow model; a variance needs at least 2")
         self.n_classes, self.known = bundle.n_classes, bundle.n_records
@@ -136,8 +134,11 @@ class LiRA:
     def _moments(
         self, phi: np.ndarray, chosen: np.ndarray, wanted: np.ndarray, side: str
     ) -> tuple[np.ndarray, np.ndarray]:
-        """mu and sigma of each record over the chosen models, NaN for records that are not wanted."""
-        phi, chosen = phi[:, wanted], chosen[:, wanted]
+        """mu and sigma of each record over the chosen models, NaN for records that are not wanted.
+
+        phi is (n_models, n_wanted), chosen (n_models, n_records).
+        """
+        chosen = chosen[:, wanted]
         freedom = chosen.sum(axis=0) - 1  # one degree is spent on the mean
         mu = np.where(chosen, phi, 0).sum(axis=0) / (freedom + 1)
         squares = np.where(chosen, (phi - mu) ** 2, 0).sum(axis=0)

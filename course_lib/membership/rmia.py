@@ -9,8 +9,8 @@ from course_lib.membership.bundle import ShadowBundle
 from course_lib.membership.inputs import (
     MODES,
     as_labels,
+    as_logits,
     as_records,
-    as_shadows,
     as_wanted,
     require_fitted,
     require_models,
@@ -85,19 +85,19 @@ class RMIA:
         ValueError
             if a record is never out (online: never in) in any shadow model.
         """
-        logits, labels = as_shadows(bundle, y)
-        wanted = as_wanted(records, bundle.n_records)
-        p = np.stack([_posterior_of_label(rows, labels) for rows in logits])
+        labels, wanted = as_labels(y, bundle.n_records, bundle.n_classes), as_wanted(records, bundle.n_records)
+        p = np.stack([_posterior_of_label(as_logits(rows[wanted]), labels[wanted]) for rows in bundle.logits])
         require_models(~bundle.membership, wanted, "out")
-        p_out = _mean_over(p, ~bundle.membership)
+        was_in = bundle.membership[:, wanted]
+        p_out = _mean_over(p, ~was_in)
         if self.mode == "online":
             require_models(bundle.membership, wanted, "in")
-            marginals = (p_out + _mean_over(p, bundle.membership)) / 2
+            marginals = (p_out + _mean_over(p, was_in)) / 2
         else:
             marginals = ((1 + self.a) * p_out + 1 - self.a) / 2
         self.n_classes = bundle.n_classes
         self.marginals = np.full(bundle.n_records, np.nan)
-        self.marginals[wanted] = np.maximum(marginals[wanted], np.finfo(np.float64).tiny)
+        self.marginals[wanted] = np.maximum(marginals, np.finfo(np.float64).tiny)
         return self
 
     def ratios(self, logits, y, records=None) -> np.ndarray:
@@ -144,5 +144,5 @@ def _posterior_of_label(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _mean_over(p: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """The mean of each record over the chosen models; 0 where there is none."""
-    return np.where(chosen, p, 0).sum(axis=0) / np.maximum(chosen.sum(axis=0), 1)
+    """The mean of each record over the chosen models, of which there is one at least."""
+    return np.where(chosen, p, 0).sum(axis=0) / chosen.sum(axis=0)
