@@ -70,7 +70,7 @@ def dp_tpr_bound(epsilon: float, delta: float, fpr) -> np.ndarray | float:
     """The most true positives that (epsilon, delta)-differential privacy leaves any attack.
 
     TPR <= min(e^epsilon FPR + delta, 1 - e^-epsilon (1 - delta - FPR), 1): the definition, applied to the
-    event "called a member" and to its complement (Kairouz et al. 2015, Theorem 2.1).
+    event "called a member" and to its complement (Kairouz et al. 2015).
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ from course_lib.membership.inputs import (
 
 
 def scaled_confidence(logits, y) -> np.ndarray:
-    """phi = log(p_y / (1 - p_y)), from logits, without forming p (Carlini et al. 2022, Section V-C).
+    """phi = log(p_y / (1 - p_y)), from logits, without forming p (Carlini et al. 2022).
 
     phi = z_y - log sum over k != y of e^(z_k).
 

@@ -94,7 +94,7 @@ class SimpleAttack:
 
 
 class GapAttack(SimpleAttack):
-    """Member if the predicted class is the label: 1, else 0 (Yeom et al. 2018, Section 3.3).
+    """Member if the predicted class is the label: 1, else 0 (Yeom et al. 2018, Adversary 1 with zero-one loss).
 
     Needs the label only. Its balanced accuracy is (1 + train accuracy - test accuracy) / 2, and so is its AUC.
 
@@ -109,7 +109,7 @@ class GapAttack(SimpleAttack):
 
 
 class LossThreshold(SimpleAttack):
-    """Member if the loss is small: s = log p_y (Yeom et al. 2018, Adversary 1).
+    """Member if the loss is small: s = log p_y (Yeom et al. 2018, Adversary 2).
 
     Examples
     --------
@@ -152,7 +152,7 @@ class Entropy(SimpleAttack):
 
 
 class ModifiedEntropy(SimpleAttack):
-    """Entropy that knows the label (Song and Mittal 2021, Equation 6).
+    """Entropy that knows the label (Song and Mittal 2021).
 
     s = (1 - p_y) log p_y + sum over k != y of p_k log(1 - p_k), minus the modified entropy: 0 when the model is
     sure and right, without bound when it is sure and wrong.
