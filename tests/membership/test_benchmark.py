@@ -57,3 +57,11 @@ def test_the_loops_train_what_the_engines_train(benchmark):
         for m, members in enumerate(torch.tensor(plan.membership)):
             rows = torch.cat(seen[2 * m : 2 * m + 2])  # one batch an epoch
             assert sorted(map(tuple, rows.tolist())) == sorted(2 * list(map(tuple, X[members].tolist())))
+
+
+def test_direct_scores_are_those_of_the_library_and_slower(benchmark):
+    lines = benchmark.scoring(quick=True)[4:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert [row[0] for row in rows] == ["LiRA", "RMIA"] * 2
+    assert all(float(row[5]) <= (1e-12 if row[0] == "LiRA" else 0) for row in rows)
+    assert all(float(row[4]) > 3 for row in rows[2:])  # ten times and more expected
