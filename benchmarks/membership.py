@@ -114,7 +114,7 @@ def in_processes(n_models: int, epochs: int) -> None:
 
 def perceptrons(quick: bool) -> list[str]:
     """All ways, in Markdown, a line a way and how many times the CPU time of batched it takes."""
-    n_models, epochs, n_rounds = (16, 5, 1) if quick else (32, 10, 3)
+    n_models, epochs, n_rounds = (16, 5, 1) if quick else (32, 5, 3)
     ways = perceptron_ways(n_models, epochs) | {"two processes": partial(in_processes, n_models, epochs)}
     times = race(ways, n_rounds)
     fastest = times["batched, chunks of 16"]

@@ -191,13 +191,11 @@ def test_training_sets_of_different_sizes_are_trained_apart():
     np.testing.assert_allclose(bundle.logits, expected.logits, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("engine", ["loop", "batched", "vmap"])
-def test_another_loss_is_minimised(engine):
+def test_another_loss_is_minimised():
     smoothing = partial(cross_entropy, reduction="none", label_smoothing=0.3)
-    bundle = train(engine, loss=smoothing, epochs=60)
-    plain = train(engine, epochs=60)
+    bundle, plain = train("batched", loss=smoothing, epochs=30), train("batched", epochs=30)
     assert abs(bundle.logits).max() < abs(plain.logits).max()
-    np.testing.assert_allclose(bundle.logits, train("loop", loss=smoothing, epochs=60).logits, rtol=0, atol=1e-11)
+    np.testing.assert_allclose(bundle.logits, train("loop", loss=smoothing, epochs=30).logits, rtol=0, atol=1e-11)
 
 
 def test_members_are_learnt_and_the_losses_fall():
