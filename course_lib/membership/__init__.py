@@ -36,6 +36,7 @@ from course_lib.membership.run import RunReport, run_recipe
 from course_lib.membership.settings import Settings, resolve_settings
 from course_lib.membership.shadow_attack import ShadowAttack
 from course_lib.membership.simple_attacks import Confidence, Entropy, GapAttack, LossThreshold, ModifiedEntropy
+from course_lib.membership.synthesis import Synthesis, hill_climb_synthesis, noisy_copies
 from course_lib.membership.training import train_shadows
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "ShadowBundle",
     "ShadowPlan",
     "Split",
+    "Synthesis",
     "advantage",
     "auc",
     "balanced_accuracy",
@@ -64,10 +66,12 @@ __all__ = [
     "epsilon_lower_bound",
     "equal_rows",
     "lenet",
+    "hill_climb_synthesis",
     "log_posteriors",
     "mlp",
     "network",
     "noise_for_epsilon",
+    "noisy_copies",
     "per_class_report",
     "precision_recall",
     "predict_logits",
