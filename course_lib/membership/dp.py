@@ -64,7 +64,7 @@ def train_dp(
     moves along (Σ_{i in B} g_i min(1, C/‖g_i‖) + σC N(0, I)) / (q n) with g_i the gradient of record i's
     cross-entropy (Abadi et al. 2016, Algorithm 1). No g_i is ever formed: layer l with inputs a_i and output
     gradients δ_i adds ‖δ_i‖²(‖a_i‖² + 1) to ‖g_i‖² (without the 1 where it has no bias), and the clipped
-    sum is Σ min(1, C/‖g_i‖) δ_i a_iᵀ. All models of a chunk take their steps together; each has its own
+    sum is Σ min(1, C/‖g_i‖) a_i δ_iᵀ. All models of a chunk take their steps together; each has its own
     random stream, so a model does not depend on those beside it.
 
     Parameters
@@ -194,7 +194,7 @@ def clipped_sums(
             continue
         weight, bias = layer
         inputs.append(a.detach())
-        a = a @ weight.mT if bias is None else torch.baddbmm(bias.unsqueeze(1), a, weight.mT)
+        a = torch.bmm(a, weight) if bias is None else torch.baddbmm(bias, a, weight)
         outputs.append(a)
     loss = nn.functional.cross_entropy(a.flatten(0, 1), y.flatten(), reduction="sum")
     deltas = torch.autograd.grad(loss, outputs)  # for the outputs alone: no weight's gradient is formed
@@ -207,7 +207,7 @@ def clipped_sums(
     sums = []
     for delta, a, has_bias in zip(deltas, inputs, biased, strict=True):
         weighted = delta * factors.unsqueeze(-1)
-        sums += [weighted.mT @ a] + ([weighted.sum(1)] if has_bias else [])
+        sums += [torch.bmm(a.mT, weighted)] + ([weighted.sum(1, keepdim=True)] if has_bias else [])
     return sums, factors
 
 

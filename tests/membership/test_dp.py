@@ -60,7 +60,7 @@ def test_clipped_sums_equal_those_of_per_example_gradients(activation, bias, cli
     for m, model in enumerate(models):
         expected, norms = clipped_by_hand(model, x[m], y[m], present[m], clip)
         for got, want in zip(sums, expected, strict=True):
-            torch.testing.assert_close(got[m].reshape(want.shape), want, rtol=1e-12, atol=1e-14)
+            torch.testing.assert_close(got[m].mT.reshape(want.shape), want, rtol=1e-12, atol=1e-14)
         torch.testing.assert_close(factors[m], (clip / norms).clamp(max=1) * present[m], rtol=1e-12, atol=0)
 
 
@@ -85,7 +85,7 @@ def test_a_gradient_of_zero_is_no_division_by_zero():
     stack = BatchedPerceptrons([nn.Linear(3, 2, bias=False)])
     x, y, present = torch.zeros(1, 2, 3), torch.zeros(1, 2, dtype=int), torch.ones(1, 2, dtype=bool)
     sums, factors = clipped_sums(stack, x, y, present, 1.0)
-    assert torch.equal(sums[0], torch.zeros(1, 2, 3)) and torch.equal(factors, torch.ones(1, 2))
+    assert torch.equal(sums[0], torch.zeros(1, 3, 2)) and torch.equal(factors, torch.ones(1, 2))
 
 
 def problem(n=60, n_models=4):
@@ -186,7 +186,7 @@ def test_batches_are_poisson_samples_of_the_members_alone():
     for number in range(50):
         plan = ShadowPlan((np.arange(n) < 300)[None], numbers=[number])
         train_dp(X, y, plan, model, optimizer, 0.0, math.inf, 0.1, 1)
-        biases.append(stacks[-1][1].detach().numpy()[0])
+        biases.append(stacks[-1][1].detach().numpy().ravel())
     bias = np.stack(biases)
     taken = bias[:, 0] * 2 * 0.1 * 300  # each record adds (1/2, -1/2), divided by q n = 30
     np.testing.assert_allclose(taken, taken.round(), atol=1e-4)
@@ -283,7 +283,7 @@ def test_an_activation_that_is_used_twice_runs_twice():
     x, y, present = batch(seed=2, n_models=1)
     sums, _ = clipped_sums(BatchedPerceptrons([model]), x, y, present, 1.0)
     for got, want in zip(sums, clipped_by_hand(model, x[0], y[0], present[0], 1.0)[0], strict=True):
-        torch.testing.assert_close(got[0].reshape(want.shape), want, rtol=1e-12, atol=1e-14)
+        torch.testing.assert_close(got[0].mT.reshape(want.shape), want, rtol=1e-12, atol=1e-14)
 
 
 class Odd(nn.Module):
