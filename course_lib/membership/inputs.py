@@ -1,0 +1,147 @@
+"""What the attacks and measures take in: arrays, checked once, with an error that names the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from course_lib.membership.bundle import ShadowBundle
+from course_lib.membership.labels import as_numpy, whole_labels
+
+MODES = ("online", "offline")
+_ROW_SUM_TOLERANCE = 1e-3  # half-precision posteriors of a hundred classes sum to 1 within this
+
+
+def as_logits(logits, n_classes: int | None = None) -> np.ndarray:
+    """Logits as (n, n_classes) float64, finite, and not posteriors by mistake."""
+    rows = as_numpy(logits)
+    if rows.ndim != 2 or rows.shape[1] < 2 or not len(rows):
+        raise ValueError(f"logits have shape {rows.shape}; (n_records, n_classes) with at least two classes is needed")
+    if n_classes is not None and rows.shape[1] != n_classes:
+        raise ValueError(f"logits have {rows.shape[1]} classes, the shadow models {n_classes}: use one set of classes")
+    return _finite_logits(rows)
+
+
+def _finite_logits(rows: np.ndarray) -> np.ndarray:
+    rows = rows.astype(np.float64)
+    if not np.isfinite(rows).all():
+        raise ValueError(
+            f"{(~np.isfinite(rows)).any(axis=-1).sum()} rows of the logits hold NaN or infinity: "
+            "check the training, or turn posteriors into logits with log_posteriors"
+        )
+    shares = rows.min() >= 0 and rows.max() <= 1 and ((rows > 0) & (rows < 1)).any()  # rows of 0 and 1 may be either
+    if shares and np.allclose(rows.sum(axis=-1), 1, rtol=0, atol=1e-6):
+        raise ValueError("the logits are rows that sum to 1, so they look like posteriors: pass log_posteriors(...)")
+    return rows
+
+
+def as_labels(y, n_rows: int, n_classes: int) -> np.ndarray:
+    """Labels as (n_rows,) int64 in 0..n_classes-1."""
+    labels = whole_labels(y, n_classes)
+    if len(labels) != n_rows:
+        raise ValueError(f"there are {len(labels)} labels for {n_rows} rows; one a row is needed")
+    return labels
+
+
+def as_shadows(bundle: ShadowBundle, y) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (n_models, n_records, n_classes) float64 and labels of a bundle, checked."""
+    return _finite_logits(bundle.logits), as_labels(y, bundle.n_records, bundle.n_classes)
+
+
+def as_records(records, n_rows: int, n_records: int) -> np.ndarray:
+    """Which record of the bundle each scored row is; all of them in order if not said."""
+    if records is None:
+        if n_rows != n_records:
+            raise ValueError(
+                f"{n_rows} rows are scored, the shadow models know {n_records} records: "
+                "say with records=... which record each row is"
+            )
+        return np.arange(n_records)
+    places = as_numpy(records)
+    if places.shape != (n_rows,):
+        raise ValueError(f"records has shape {places.shape}; one for each of {n_rows} rows is needed")
+    if not np.issubdtype(places.dtype, np.integer):
+        raise ValueError(f"records are whole numbers, got {places.dtype}; turn a mask into them with np.flatnonzero")
+    if len(places) and (places.min() < 0 or places.max() >= n_records):
+        raise ValueError(f"records reach from {places.min()} to {places.max()}; the bundle holds 0 to {n_records - 1}")
+    return places
+
+
+def as_wanted(records, n_records: int) -> np.ndarray:
+    """The records an attack is fitted for; all of them if not said."""
+    return as_records(records, n_records if records is None else len(records), n_records)
+
+
+def require_models(chosen: np.ndarray, wanted: np.ndarray, side: str) -> None:
+    """Every wanted record is in (or out) for at least one shadow model."""
+    never = wanted[~chosen[:, wanted].any(axis=0)]
+    if len(never):
+        which = f"{len(never)} records (record {first_few(never)})"
+        if side == "out":
+            raise ValueError(
+                f"{which} are never out: every shadow model was trained on them. Plan with ShadowPlan.half_sampling, "
+                "or name the records to score with fit(..., records=...)"
+            )
+        raise ValueError(
+            f"{which} are never in: no shadow model was trained on them. Plan with ShadowPlan.half_sampling, name the "
+            'records to score with fit(..., records=...), or take mode="offline"'
+        )
+
+
+def target_rows(attack, logits, records: Sequence[int] | None, n_records: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """The target model's logits, and the record of the bundle that each row is."""
+    if n_records is None:
+        raise ValueError(f"{attack!r} knows no shadow models yet: call fit(bundle, y) first")
+    rows = as_logits(logits, attack.n_classes)
+    return rows, as_records(records, len(rows), n_records)
+
+
+def require_fitted(scores: np.ndarray, places: np.ndarray) -> None:
+    """No score is NaN, as it is for a record that ``fit`` left out."""
+    if np.isnan(scores).any():
+        raise ValueError(
+            f"records {first_few(places[np.isnan(scores)])} were left out of fit(..., records=...): "
+            "fit the attack for them"
+        )
+
+
+def as_scores(scores, of: str) -> np.ndarray:
+    """Scores as (n,) float64, finite, at least one."""
+    values = as_numpy(scores).astype(np.float64)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"the scores of {of} have shape {values.shape}; (n,) with n of at least 1 is needed")
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"{(~np.isfinite(values)).sum()} of {len(values)} scores of {of} are NaN or infinite; "
+            "no ranking holds them: repair the attack, or drop these records from both sides"
+        )
+    return values
+
+
+def as_posteriors(posteriors) -> np.ndarray:
+    """Posteriors as (..., n_classes) float64, each row in [0, 1] with sum 1."""
+    rows = as_numpy(posteriors).astype(np.float64)
+    if rows.ndim < 1 or rows.shape[-1] < 2:
+        raise ValueError(f"posteriors have shape {rows.shape}; (..., n_classes) with at least two classes is needed")
+    if not np.isfinite(rows).all():
+        raise ValueError("posteriors hold NaN or infinity: check the model that gave them")
+    outside = (rows < 0) | (rows > 1 + _ROW_SUM_TOLERANCE)
+    if outside.any():
+        raise ValueError(
+            f"posteriors hold {rows[outside][0]:.4g}, outside [0, 1]: these look like logits; apply softmax first"
+        )
+    sums = rows.sum(axis=-1)
+    wrong = abs(sums - 1) > _ROW_SUM_TOLERANCE
+    if wrong.any():
+        raise ValueError(
+            f"{wrong.sum()} rows of posteriors do not sum to 1 (the first sums to {sums[wrong][0]:.4g}): "
+            "these look like logits, or like one sigmoid a class; apply softmax first"
+        )
+    return rows
+
+
+def first_few(places: Sequence[int], at_most: int = 5) -> str:
+    """A list for an error message, not longer than a line."""
+    shown = ", ".join(str(int(place)) for place in places[:at_most])
+    return shown + (f" and {len(places) - at_most} more" if len(places) > at_most else "")

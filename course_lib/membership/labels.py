@@ -1,0 +1,55 @@
+"""What every function of the part asks of labels and counts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def whole_labels(y, n_classes: int | None = None) -> np.ndarray:
+    """The labels as (n,) int64, each in 0..n_classes-1; None takes the largest label for the last class.
+
+    Numpy arrays, torch tensors and lists are accepted.
+
+    Raises
+    ------
+    ValueError
+        if there is none, one is not whole, or one lies outside the classes.
+    """
+    labels = as_numpy(y)
+    if labels.ndim != 1 or not labels.size:
+        raise ValueError(f"labels are one number a record, (n,) with n > 0, not an array of shape {labels.shape}")
+    if labels.dtype.kind not in "biuf" or not (np.isfinite(labels) & (labels == np.floor(labels))).all():
+        raise ValueError(f"labels are whole numbers 0..K-1, not {_first_bad(labels)}; number your classes from 0")
+    if labels.min() < 0:
+        raise ValueError(f"label {labels.min():g} is below 0; number your classes from 0")
+    if n_classes is not None and labels.max() >= n_classes:
+        raise ValueError(f"label {labels.max():g} lies outside 0..{n_classes - 1}, the {n_classes} classes there are")
+    return labels.astype(np.int64)
+
+
+def _first_bad(labels: np.ndarray):
+    if labels.dtype.kind not in "biuf":
+        return repr(labels[0])
+    return repr(labels[~np.isfinite(labels) | (labels != np.floor(labels))][0].item())
+
+
+def as_numpy(values) -> np.ndarray:
+    """A numpy array of a tensor on any device, an array or a list; bfloat16, which numpy lacks, as float32."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        values = values.float() if str(values.dtype) == "torch.bfloat16" else values
+        return values.numpy()
+    return np.asarray(values)
+
+
+def whole_number(name: str, value, least: int = 1) -> int:
+    """The value as an int.
+
+    Raises
+    ------
+    ValueError
+        if it is not whole, or below ``least``.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} is a whole number from {least}, not {value!r}")
+    return int(value)

@@ -1,0 +1,42 @@
+"""Any architecture without chance in it, stacked by torch.func and mapped over models."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+from torch.func import functional_call, stack_module_state, vmap
+
+
+class VmappedModels:
+    """M modules of one architecture as one call of a skeleton, mapped over their stacked state.
+
+    Running statistics, as of batch normalisation, are part of the state and are kept apart for each model.
+    """
+
+    def __init__(self, models: list[nn.Module]):
+        self.state, self.buffers = stack_module_state(models)
+        self.parameters = list(self.state.values())
+        self.skeleton = copy.deepcopy(models[0]).to("meta")  # structure only
+
+    def _call(self, state, buffers, records):
+        return functional_call(self.skeleton, (state, buffers), (records,))
+
+    def train(self, records: torch.Tensor) -> torch.Tensor:
+        self.skeleton.train()
+        return vmap(self._call)(self.state, self.buffers, records)
+
+    def predict(self, records: torch.Tensor) -> torch.Tensor:
+        self.skeleton.eval()
+        return vmap(self._call, in_dims=(0, 0, None))(self.state, self.buffers, records)
+
+
+def why_not(models: list[nn.Module], records: torch.Tensor) -> str | None:
+    """What keeps these models from being mapped, tried on copies and a few records; None where nothing does."""
+    copies = copy.deepcopy(models)
+    try:
+        VmappedModels(copies).train(records.expand(len(copies), *records.shape)).sum().backward()
+    except RuntimeError as error:  # chance, or a branch on values
+        return str(error).strip().splitlines()[0]
+    return None
