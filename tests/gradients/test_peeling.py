@@ -151,6 +151,16 @@ def test_noise_of_a_millionth_of_the_largest_entry(size):
         everything(of, gradient=noisy, levels=256, noise=stated)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_a_hundred_samples_under_noise_of_a_millionth_of_the_layers_largest_entry(seed):
+    of = batch("photos", 100, seed, (1000,))
+    sent = of.gradient
+    sigma = 1e-6 * sent.weight_grads[0].abs().max().item()
+    generator = torch.Generator().manual_seed(seed)
+    everything(of, gradient=scaled(sent, lambda t: t + sigma * torch.randn(t.shape, generator=generator)), levels=256)
+
+
 def test_noise_of_a_thousandth_leaves_nothing():
     of = batch("photos", 8, 4, (1000,))
     generator = torch.Generator().manual_seed(0)
