@@ -5,6 +5,7 @@ from course_lib.plotting.lattice import plot_lattice
 from course_lib.plotting.patterns import plot_pattern
 from course_lib.plotting.pictures import plot_image_grid
 from course_lib.plotting.rays import plot_rays
+from course_lib.plotting.regions import plot_regions
 from course_lib.plotting.style import PALETTE, use_course_style
 from course_lib.plotting.tables import plot_classes, plot_record_table
 
@@ -19,5 +20,6 @@ __all__ = [
     "plot_pattern",
     "plot_rays",
     "plot_record_table",
+    "plot_regions",
     "use_course_style",
 ]
