@@ -137,7 +137,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"Python {platform.python_version()}, torch {torch.__version__}, {platform.machine()}, one thread\n")
     reconstruct_batch(batch(2, (2352, 64, 5), 0)[3])  # what is loaded once is not timed
     quick = options.quick
-    print("\n".join(race(8, range(1 if quick else 5), 30 if quick else 200, 100 if quick else 1000)), end="\n\n")
+    print("\n".join(race(8, range(1 if quick else 3), 30 if quick else 200, 100 if quick else 400)), end="\n\n")
     print("\n".join(growth(GROWTH[:2] if quick else GROWTH, range(1 if quick else 3))), end="\n\n")
     print("| neurons | batch | peak memory of the process (MB) |\n|---:|---:|---:|")
     for neurons, size in GROWTH[:1] if quick else ((1000, 100), (1000, 200), (2000, 200)):
