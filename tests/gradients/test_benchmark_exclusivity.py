@@ -41,3 +41,8 @@ def test_growth_reaches_the_pattern_bound(benchmark):
     lines = benchmark.growth([(256, 16)], [0])
     neurons, size, _, _, share, bound, complete = cells(lines[-1])
     assert (neurons, size) == ("256", "16") and share == bound and complete in ("0.0", "1.0")
+
+
+@pytest.mark.slow
+def test_memory_of_two_hundred_samples(benchmark):
+    assert benchmark.peak_megabytes(1000, 200) < 900

@@ -1,7 +1,5 @@
 """Peeling: the bars, the traps that once gave a wrong result, and what must not be found."""
 
-import subprocess
-import sys
 import time
 from dataclasses import replace
 
@@ -393,18 +391,3 @@ def test_complete_is_never_wrong_under_stress(seed):
                 of = with_near_duplicates(of, seed, 1 + 5 * (seed % 5), same_label)
                 found, match = of.attack(levels=of.levels if with_levels else None)
                 never_wrong(of, found, match)
-
-
-@pytest.mark.slow
-def test_memory_of_two_hundred_samples():
-    script = (
-        "import resource, sys; sys.path.insert(0, 'tests/gradients'); from batches import batch; "
-        "from course_lib.gradients import reconstruct_batch; "
-        "reconstruct_batch(batch('photos', 200, 0, (1000,)).gradient, levels=256); "
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    )
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    unit = 1 if sys.platform == "darwin" else 1024
-    assert int(said) * unit < 900e6
-
-
