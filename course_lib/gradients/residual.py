@@ -103,15 +103,17 @@ def take_out(network: ReluNetwork, gradient: Gradient, found: Samples, noise: fl
     bias = gradient.bias_grads[0].double() - (w * deltas).sum(0)
     next_layer = gradient.weight_grads[1].double() - (w * next_deltas).T @ run.below[1]
     terms = w * deltas.abs()
-    active = run.below[1] + network.rounding(run, 0) * (run.values[0] > 0)
-    next_terms = w * next_deltas.norm(dim=1, keepdim=True) * active
+    lengths = w * next_deltas.norm(dim=1, keepdim=True)
+    next_terms = lengths * run.below[1]
+    # A small activation is the difference of larger numbers; such errors have either sign, so squares add up.
+    activations = (lengths * network.rounding(run, 0) * (run.values[0] > 0)).square().sum(0).sqrt()
 
     def predicted(left: Tensor, terms: Tensor) -> Tensor:
         taken = terms.sum(0)
         return eps * (left + taken + 0.3 * taken.median()) + (wrong * terms).sum(0)
 
     error = predicted(bias.abs(), terms) + noise
-    next_error = predicted(next_layer.norm(dim=0), next_terms) + noise * len(next_layer) ** 0.5
+    next_error = predicted(next_layer.norm(dim=0) + activations, next_terms) + noise * len(next_layer) ** 0.5
     return Residual(gradient.weight_grads[0], found, w * deltas, bias, next_layer, error, next_error, eps)
 
 
@@ -122,8 +124,9 @@ def at_round(samples: Samples, number: int) -> Samples:
 
 def relative_step(gradient: Gradient) -> float:
     """eps of the coarsest type that holds the gradient's numbers: it may have travelled as float16."""
-    rows = gradient.weight_grads[0]
+    numbers = gradient.weight_grads[0].flatten()
+    some = numbers[:: max(1, len(numbers) // 10_000)]
     for coarse in (torch.bfloat16, torch.float16, torch.float32):
-        if rows.numel() > 100 and torch.equal(rows.to(coarse).to(rows.dtype), rows):
+        if some.count_nonzero() > 100 and torch.equal(some.to(coarse).to(some.dtype), some):
             return torch.finfo(coarse).eps
-    return torch.finfo(rows.dtype).eps
+    return torch.finfo(numbers.dtype).eps

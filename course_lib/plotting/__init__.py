@@ -6,6 +6,7 @@ from course_lib.plotting.lattice import plot_lattice
 from course_lib.plotting.patterns import plot_pattern
 from course_lib.plotting.pictures import plot_image_grid
 from course_lib.plotting.rays import plot_rays
+from course_lib.plotting.regions import plot_regions
 from course_lib.plotting.roc import plot_roc
 from course_lib.plotting.style import PALETTE, use_course_style
 from course_lib.plotting.tables import plot_classes, plot_record_table
@@ -24,5 +25,6 @@ __all__ = [
     "plot_record_table",
     "plot_roc",
     "plot_scatter",
+    "plot_regions",
     "use_course_style",
 ]

@@ -23,12 +23,13 @@ def plot_pattern(
     ylabel: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """A table of yes and no as a picture, with the yes of some columns marked.
+    """A table of yes and no as a picture, with the yes of some columns or cells marked.
 
     Parameters
     ----------
     pattern : (n_rows, n_columns) bool, an array or a tensor.
-    marked : (n_columns,) bool; the yes cells of these columns are drawn darker.
+    marked : (n_columns,) or (n_rows, n_columns) bool; the yes cells of these columns, or among these cells,
+        are drawn darker.
     labels : words in the legend for a yes cell and for a marked one.
     title, xlabel, ylabel : words around the picture.
     ax : where to draw; a new figure if None.
@@ -53,8 +54,8 @@ def plot_pattern(
     if cells.ndim != 2 or not cells.size:
         raise ValueError(f"the pattern has shape {cells.shape}; (n_rows, n_columns) is needed, neither 0")
     chosen = np.zeros(cells.shape[1], dtype=bool) if marked is None else np.asarray(marked, dtype=bool)
-    if chosen.shape != cells.shape[1:]:
-        raise ValueError(f"{chosen.size} marks for {cells.shape[1]} columns: one a column is needed")
+    if chosen.shape not in (cells.shape[1:], cells.shape):
+        raise ValueError(f"{chosen.size} marks for {cells.shape[1]} columns: one a column, or one a cell, is needed")
     with course_style():
         if ax is None:
             ax = plt.subplots(figsize=(7.2, float(np.clip(7.2 * cells.shape[0] / cells.shape[1], 1.6, 5.4)) + 0.9))[1]

@@ -29,6 +29,11 @@ def test_every_cell_has_its_state():
     assert (ax.get_title(loc="left"), ax.get_xlabel(), ax.get_ylabel()) == ("t", "neuron", "picture")
 
 
+def test_single_cells_can_be_marked():
+    ax = plot_pattern([[1, 1], [0, 1]], marked=[[True, False], [True, False]])
+    assert np.asarray(ax.images[0].get_array()).tolist() == [[2, 1], [0, 1]]
+
+
 def test_without_marks_there_is_one_kind_of_yes():
     ax = plot_pattern([[1, 0], [1, 1]])
     assert np.asarray(ax.images[0].get_array()).tolist() == [[1, 0], [1, 1]]
@@ -51,6 +56,7 @@ def test_given_axes_are_drawn_on():
         (([True, False],), r"shape \(2,\)"),
         ((np.zeros((0, 3)),), "neither 0"),
         (([[True, False]], [True]), "1 marks for 2 columns"),
+        (([[True, False]], [[True]]), "1 marks for 2 columns"),
     ],
 )
 def test_what_is_no_table_is_refused(arguments, message):
