@@ -188,11 +188,7 @@ def whole_attack(quick: bool) -> list[str]:
         "| attack | CPU seconds, all in all | ÷ ours | AUC |",
         "|---|---:|---:|---:|",
         *(f"| {name} | {s:.1f} | {s / seconds:.1f} | {auc(f[:1000], f[1000:]):.3f} |" for name, s, f in rows),
-        *(
-            []
-            if importlib.util.find_spec("art")
-            else ["", "ART is not installed: pip install adversarial-robustness-toolbox"]
-        ),
+        *missing("art", "adversarial-robustness-toolbox"),
     ]
 
 
