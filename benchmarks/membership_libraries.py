@@ -37,14 +37,16 @@ ADAM = partial(torch.optim.Adam, lr=1e-3)
 RATE, CLIP, SIGMA, DELTA = 0.05, 1.0, 1.0, 1e-5
 
 
-def timed(way: Callable[[], object], n_rounds: int) -> tuple[float, object]:
-    """The median CPU seconds of some rounds, and what the last one gave."""
-    times = []
+def race(ways: dict[str, Callable[[], object]], n_rounds: int) -> dict[str, tuple[float, object]]:
+    """Median CPU seconds of each way, round by round through all of them, and what it gave last."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    found = {}
     for _ in range(n_rounds):
-        start = time.process_time()
-        found = way()
-        times.append(time.process_time() - start)
-    return float(np.median(times)), found
+        for name, way in ways.items():
+            start = time.process_time()
+            found[name] = way()
+            times[name].append(time.process_time() - start)
+    return {name: (float(np.median(times[name])), found[name]) for name in ways}
 
 
 def missing(module: str, package: str) -> list[str]:
@@ -82,26 +84,24 @@ def by_opacus(X: torch.Tensor, y: torch.Tensor, members: torch.Tensor, epochs: i
 
 def private_training(quick: bool) -> list[str]:
     """One model and many, in Markdown, a line a way and how many times the CPU time of ours it takes."""
-    n, epochs, n_rounds = 4000, 2 if quick else 5, 1 if quick else 3
+    n, epochs, n_rounds = 4000, 5 if quick else 20, 1 if quick else 5
     X, y = purchase_like(n, n_classes=20)
     plan, steps = ShadowPlan.half_sampling(n, 16, seed=0), round(epochs / RATE)
-    train = partial(train_dp, X, y, model=partial(mlp, 100, 20), optimizer=SGD, noise_multiplier=SIGMA, clip=CLIP,
-                    sample_rate=RATE, steps=steps, delta=DELTA)  # fmt: skip
-    ways = {
-        "ours, one model": (1, partial(train, plan.subset([0]))),
-        "ours, 16 models at once": (16, partial(train, plan)),
-    }
+    train = partial(
+        train_dp, X, y, model=partial(mlp, 100, 20), optimizer=SGD, noise_multiplier=SIGMA, clip=CLIP,
+        sample_rate=RATE, steps=steps, delta=DELTA,
+    )  # fmt: skip
+    ways = {"ours, one model": partial(train, plan.subset([0])), "ours, 16 models at once": partial(train, plan)}
     if importlib.util.find_spec("opacus"):
         members = torch.tensor(plan.membership[0])
         for mode in ("hooks", "ghost"):
             way = partial(by_opacus, torch.tensor(X), torch.tensor(y), members, epochs, mode)
-            ways[f"Opacus, one model, {mode}"] = (1, way)
+            ways[f"Opacus, one model, {mode}"] = way
+    race(ways, 1)  # what is set up once is not counted
     times = {}
-    for name, (n_models, way) in ways.items():
-        way()  # what is set up once is not counted
-        seconds, found = timed(way, n_rounds)
+    for name, (seconds, found) in race(ways, n_rounds).items():
         epsilon = found if isinstance(found, float) else found.epsilon
-        times[name] = (seconds / n_models, epsilon)
+        times[name] = (seconds / (16 if "16" in name else 1), epsilon)
     single = times["ours, one model"][0]
     return [
         f"DP-SGD of perceptrons 100-64-20 on 2000 records, {steps} steps of about 100; noise {SIGMA:g}, clip {CLIP:g}:",
@@ -169,27 +169,26 @@ def whole_attack(quick: bool) -> list[str]:
     X, y = purchase_like(4000)
     split = Split(np.arange(1000), np.arange(1000, 2000), np.arange(2000, 3000), np.arange(3000, 4000))
     our_attack(X, y, split, 1, 2)
-    seconds, scores = timed(partial(our_attack, X, y, split, epochs, n_models), 1 if quick else 3)
+    ((seconds, scores),) = race(
+        {"ours": partial(our_attack, X, y, split, epochs, n_models)}, 1 if quick else 3
+    ).values()
     rows = [(name, seconds, found) for name, found in scores.items()]
     if importlib.util.find_spec("art"):
-        for with_softmax in (False, True):
-            torch.manual_seed(0)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                way = partial(art_attack, X, y, split, epochs, n_models, with_softmax)
-                spent, found = timed(way, 1)
-            rows.append((f"ART, neural, fed {'posteriors' if with_softmax else 'logits'}", spent, found))
+        torch.manual_seed(0)
+        ways = {
+            f"ART, neural, fed {'posteriors' if w else 'logits'}": partial(art_attack, X, y, split, epochs, n_models, w)
+            for w in (False, True)
+        }
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            rows += [(name, spent, found) for name, (spent, found) in race(ways, 1).items()]
     return [
         f"Victim of 1000 records and 50 classes, {n_models} shadows of 1000, {epochs} epochs, attack, 2000 scores:",
         "",
         "| attack | CPU seconds, all in all | ÷ ours | AUC |",
         "|---|---:|---:|---:|",
         *(f"| {name} | {s:.1f} | {s / seconds:.1f} | {auc(f[:1000], f[1000:]):.3f} |" for name, s, f in rows),
-        *(
-            []
-            if importlib.util.find_spec("art")
-            else ["", "ART is not installed: pip install adversarial-robustness-toolbox"]
-        ),
+        *missing("art", "adversarial-robustness-toolbox"),
     ]
 
 

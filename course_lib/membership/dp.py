@@ -133,42 +133,46 @@ class _PrivateModels:
         modules = [job.fresh_model(m) for m in chosen]
         self.records, self.labels = job.tensors(like=modules[0])
         self.stack = BatchedPerceptrons(modules)
-        self.optimizer = job.fresh_optimizer(self.stack.parameters)
-        self.members = [torch.from_numpy(np.flatnonzero(job.plan.membership[m])) for m in chosen]
-        self.streams = [torch.Generator().manual_seed(job.privacy_seed(m)) for m in chosen]
+        self.flat = _flattened(self.stack)
+        self.optimizer = job.fresh_optimizer([self.flat])
+        self.members = [np.flatnonzero(job.plan.membership[m]) for m in chosen]
+        seeds = [np.random.SeedSequence(job.privacy_seed(m)).generate_state(2, np.uint64) for m in chosen]
+        self.batches = [np.random.default_rng(int(one)) for one, _ in seeds]
+        self.noise_streams = [torch.Generator().manual_seed(int(other >> np.uint64(1))) for _, other in seeds]
         self.noise, self.clip, self.sample_rate = noise_multiplier * clip if noise_multiplier else 0, clip, sample_rate
-        self.expected = torch.tensor([sample_rate * len(m) for m in self.members]).to(self.records)
+        self.expected = np.array([[sample_rate * len(m)] for m in self.members])
+        self.scale = torch.from_numpy(self.noise / self.expected).to(self.records)
 
     def step(self) -> tuple[int, int]:
         """One step of every model; how many gradients were clipped, of how many."""
         rows, present = self.batch()
-        sums, factors = clipped_sums(self.stack, self.records[rows], self.labels[rows], present, self.clip)
-        for parameter, total, noise in zip(self.stack.parameters, sums, self.noises(), strict=True):
-            expected = self.expected.view(-1, *[1] * (parameter.ndim - 1))
-            parameter.grad = (total + noise) / expected
+        chosen = torch.from_numpy(rows).to(self.labels.device)
+        weights = torch.from_numpy(present / self.expected).to(self.records)
+        x = self.records.index_select(0, chosen.flatten()).view(*rows.shape, *self.records.shape[1:])
+        sums, norms = clipped_sums(self.stack, x, self.labels[chosen], weights, self.clip)
+        self.flat.grad = torch.cat([total.flatten(1) for total in sums], dim=1)
+        if self.noise:
+            self.flat.grad += self.drawn_noise()
         self.optimizer.step()
-        return int(((factors < 1) & present).sum()), int(present.sum())
+        return int(((as_numpy(norms) > self.clip) & present).sum()), int(present.sum())
 
-    def batch(self) -> tuple[Tensor, Tensor]:
+    def batch(self) -> tuple[np.ndarray, np.ndarray]:
         """Each model's Poisson sample, (m, largest) padded with record 0, and which entries are no padding."""
         drawn = [
-            members[torch.rand(len(members), generator=stream) < self.sample_rate]
-            for members, stream in zip(self.members, self.streams, strict=True)
+            members[batches.random(len(members)) < self.sample_rate]
+            for members, batches in zip(self.members, self.batches, strict=True)
         ]
-        rows = nn.utils.rnn.pad_sequence(drawn, batch_first=True)
-        present = torch.arange(rows.shape[1]) < torch.tensor([[len(d)] for d in drawn])
-        return rows.to(self.labels.device), present.to(self.labels.device)
+        rows = np.zeros((len(drawn), max(map(len, drawn))), dtype=np.int64)
+        present = np.zeros(rows.shape, dtype=bool)
+        for m, mine in enumerate(drawn):
+            rows[m, : len(mine)], present[m, : len(mine)] = mine, True
+        return rows, present
 
-    def noises(self) -> list[Tensor | float]:
-        """σC N(0, I) for every parameter, each model from its own stream."""
-        if self.noise == 0:
-            return [0.0] * len(self.stack.parameters)
-        sizes = [p[0].numel() for p in self.stack.parameters]
-        flat = torch.empty(len(self.streams), sum(sizes), dtype=self.records.dtype)
-        for row, stream in zip(flat, self.streams, strict=True):
-            torch.randn(row.shape, generator=stream, out=row)
-        flat = (flat * self.noise).to(self.records.device)
-        return [n.view_as(p) for n, p in zip(flat.split(sizes, dim=1), self.stack.parameters, strict=True)]
+    def drawn_noise(self) -> Tensor:
+        """σC N(0, I)/(qn) for every parameter, (m, n_parameters), each model from its own stream."""
+        n = self.flat.shape[1]
+        drawn = [torch.randn(n, generator=stream, dtype=self.flat.dtype) for stream in self.noise_streams]
+        return torch.stack(drawn).to(self.flat.device) * self.scale
 
     def logits(self) -> np.ndarray:
         """(m, n_records, n_classes) outputs on all records."""
@@ -179,36 +183,46 @@ class _PrivateModels:
         return as_numpy(outputs)
 
 
-def clipped_sums(
-    stack: BatchedPerceptrons, x: Tensor, y: Tensor, present: Tensor, clip: float
-) -> tuple[list[Tensor], Tensor]:
-    """Σ_i min(1, C/‖g_i‖) g_i for each parameter of stacked models, and the factors (m, batch).
+def _flattened(stack: BatchedPerceptrons) -> Tensor:
+    """All parameters as one tensor (m, n_parameters), of which those of the stack become views: one step for all."""
+    flat = torch.cat([p.detach().flatten(1) for p in stack.parameters], dim=1)
+    pieces = flat.split([p[0].numel() for p in stack.parameters], dim=1)
+    for parameter, piece in zip(stack.parameters, pieces, strict=True):
+        parameter.requires_grad_(False).set_(piece.view(parameter.shape))
+    return flat
 
-    x is (m, batch, ...), y and ``present`` (m, batch); records that are not present count nothing.
+
+def clipped_sums(
+    stack: BatchedPerceptrons, x: Tensor, y: Tensor, weights: Tensor, clip: float
+) -> tuple[list[Tensor], Tensor]:
+    """Σ_i w_i min(1, C/‖g_i‖) g_i for each parameter of stacked models, and the norms ‖g_i‖, (m, batch).
+
+    x is (m, batch, ...), y and ``weights`` (m, batch); a weight of 0 leaves a record out.
     """
     inputs, outputs = [], []
     a = x.flatten(2)
     for layer in stack.steps:
         if not isinstance(layer, tuple):
-            a = layer(a)
+            a = layer(a.clone() if getattr(layer, "inplace", False) else a)  # outputs stay as they are
             continue
         weight, bias = layer
         inputs.append(a.detach())
         a = torch.bmm(a, weight) if bias is None else torch.baddbmm(bias, a, weight)
-        outputs.append(a)
-    loss = nn.functional.cross_entropy(a.flatten(0, 1), y.flatten(), reduction="sum")
-    deltas = torch.autograd.grad(loss, outputs)  # for the outputs alone: no weight's gradient is formed
+        outputs.append(a if a.requires_grad else a.requires_grad_())  # the graph starts here, and holds no weight
+    last = a.detach().softmax(-1)
+    last.scatter_add_(-1, y.unsqueeze(-1), last.new_full((), -1).expand(*y.shape, 1))  # p minus 1 at the label
+    deltas = torch.autograd.grad(a, outputs, last)
     biased = [layer[1] is not None for layer in stack.steps if isinstance(layer, tuple)]
     norms = sum(
-        delta.square().sum(-1) * (a.square().sum(-1) + has_bias)  # ‖δ‖²(‖a‖² + 1)
+        torch.linalg.vecdot(delta, delta) * (torch.linalg.vecdot(a, a) + has_bias)  # ‖δ‖²(‖a‖² + 1)
         for delta, a, has_bias in zip(deltas, inputs, biased, strict=True)
     ).sqrt()
-    factors = (clip / norms).clamp(max=1) * present
+    factors = ((clip / norms).clamp(max=1) * weights).unsqueeze(-1)
     sums = []
     for delta, a, has_bias in zip(deltas, inputs, biased, strict=True):
-        weighted = delta * factors.unsqueeze(-1)
+        weighted = delta * factors
         sums += [torch.bmm(a.mT, weighted)] + ([weighted.sum(1, keepdim=True)] if has_bias else [])
-    return sums, factors
+    return sums, norms
 
 
 def _check_recipe(job: Job) -> None:

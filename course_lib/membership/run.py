@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from course_lib.membership.bundle import ShadowBundle
 from course_lib.membership.job import Job
 from course_lib.membership.lira import LiRA
 from course_lib.membership.metrics import (
+    Roc,
     advantage,
     auc,
     balanced_accuracy,
     per_class_report,
     precision_recall,
+    roc,
     tpr_at_fpr,
 )
 from course_lib.membership.networks import network
@@ -31,6 +34,7 @@ from course_lib.membership.settings import AttackSettings, Settings, ShadowSetti
 from course_lib.membership.shadow_attack import ShadowAttack
 from course_lib.membership.simple_attacks import Confidence, Entropy, GapAttack, LossThreshold, ModifiedEntropy
 from course_lib.membership.training import choose_engine, row_cross_entropy, train_shadows
+from course_lib.plotting import plot_roc
 
 SIMPLE = {
     "gap": GapAttack, "loss": LossThreshold, "confidence": Confidence, "entropy": Entropy,
@@ -68,7 +72,7 @@ def run_recipe(settings: Settings, say: Callable[[str], None] = lambda line: Non
     tried on the victim's records. Each phase that is finished in the folder is not done again, each part of
     the shadows neither, so the same call goes on where it was interrupted. Left in the folder:
     ``settings.json``, ``sets.npz`` (who is in which set), ``victim`` and ``shadows`` (bundles),
-    ``epochs.csv``, ``report.json``, ``report.csv``, ``classes.csv``, ``scores.npz``.
+    ``epochs.csv``, ``report.json``, ``report.csv``, ``classes.csv``, ``scores.npz``, ``roc.png``.
 
     Parameters
     ----------
@@ -211,11 +215,20 @@ def _attack(folder, settings: Settings, prepared: Prepared, victim, shadows, say
             {"attack": name, **_plain(asdict(one)), "label": int(prepared.classes[one.label])} for one in report
         ]
     accuracies = _accuracies("victim", victim, y) | _accuracies("shadows", shadows, y)
+    _draw(folder, {name: roc(found[member], found[~member]) for name, found in scores.items()}, int((~member).sum()))
     folder.write_arrays("scores.npz", records=records, member=member, label=labels, **scores)
     folder.write_csv("classes.csv", classes)
     folder.write_csv("report.csv", attacks)
     folder.write_json("report.json", {"accuracies": accuracies, "attacks": attacks, "classes": classes})
     return RunReport(folder.path, accuracies, attacks)
+
+
+def _draw(folder: RunFolder, curves: dict[str, Roc], n_non_members: int) -> None:
+    """The curves as ``roc.png``, down to the power of ten below one false alarm."""
+    smallest = 10.0 ** math.floor(-math.log10(n_non_members))
+    axes = Figure(figsize=(6.4, 4.4)).subplots()
+    plot_roc(curves, [rate for rate in FALSE_ALARMS if rate > smallest], min(smallest, 0.1), ax=axes)
+    axes.figure.savefig(folder.path / "roc.png", dpi=150, bbox_inches="tight")
 
 
 def make_attack(name: str, settings: Settings):

@@ -212,7 +212,10 @@ def _check_together(settings: Settings, given: dict[str, Any]) -> None:
         raise SettingsError("data.name is file: say which with data.path=FILE.npz")
     if settings.data.flip > 0.5:
         raise SettingsError(f"data.flip is at most 0.5, not {settings.data.flip}")
-    if "lira" in settings.attack.names and settings.shadow.n_models < 2:
+    names = settings.attack.names
+    if not names or len(set(names)) < len(names):
+        raise SettingsError(f"attack.names is {shown(names)}: name at least one attack, and each once")
+    if "lira" in names and settings.shadow.n_models < 2:
         raise SettingsError("lira needs two shadows for a variance: raise shadow.n_models or leave it out")
     for phase in (settings.victim, settings.shadow, settings.attack):
         optimizer_of(phase.optimizer)

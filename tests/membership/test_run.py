@@ -17,6 +17,7 @@ from course_lib.membership.__main__ import lines_of, main
 from course_lib.membership.recipe import prepare, seeds_of
 from course_lib.membership.run import make_attack, measures
 from course_lib.membership.runfolder import default_folder
+from course_lib.membership.settings import ATTACKS
 
 SMALL = [
     "data.n=400", "data.n_classes=4", "victim.per_class=20", "shadow.set_size=60", "shadow.n_models=4",
@@ -24,7 +25,7 @@ SMALL = [
 ]  # fmt: skip
 FILES = {
     "settings.json", "sets.npz", "victim", "shadows", "epochs.csv", "report.json", "report.csv", "classes.csv",
-    "scores.npz",
+    "scores.npz", "roc.png",
 }  # fmt: skip
 
 
@@ -65,6 +66,15 @@ def test_a_run_leaves_settings_seeds_log_report_and_arrays(done):
         *(("shadow", str(m), str(e)) for m in range(4) for e in (1, 2, 3)),
     ]
     assert all(float(row["loss"]) > 0 for row in log)
+
+
+def test_the_curves_are_drawn(done, tmp_path):
+    from matplotlib.image import imread
+
+    picture = imread(done / "roc.png")
+    assert picture.ndim == 3 and picture[..., :3].std() > 0.05
+    run(tmp_path / "all", f"victim.reuse={done}", f"shadow.reuse={done}", "attack.names=" + ",".join(ATTACKS))
+    assert (tmp_path / "all" / "roc.png").stat().st_size > 10_000
 
 
 def test_the_report_is_what_the_saved_arrays_say(done):

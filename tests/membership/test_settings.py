@@ -73,6 +73,8 @@ def test_help_lists_every_key_with_type_and_default():
         ("shadow.plan=half_sampling shadow.set_size=5", "shadow.set_size is for shadow.plan=disjoint_pools only"),
         ("data.name=file", "say which with data.path=FILE.npz"),
         ("data.flip=0.6", "data.flip is at most 0.5, not 0.6"),
+        ("attack.names=", "attack.names is none: name at least one attack, and each once"),
+        ("attack.names=gap,gap", "attack.names is gap,gap: name at least one attack, and each once"),
         ("shadow.n_models=1", "lira needs two shadows for a variance"),
         ("victim.optimizer.momentum=0.9", "adam has no momentum to set: take sgd or rmsprop"),
         ("shadow.epochs=0", "shadow.epochs is at least 1, not 0"),
