@@ -294,27 +294,51 @@ def recalled(inputs, seed, weights=None, dropout=0.0):
 
 
 def test_a_crowd_hides_those_who_resemble_it():
-    """Means over ten crowds, none of which is the chapter's."""
+    """Means over five crowds, none of which is the chapter's."""
     found = {"alone": 0.0, "crowd": 0.0, "outsider": 0.0, "dropout": 0.0, "trap": 0.0}
-    for seed in range(10, 20):
+    for seed in range(10, 15):
         inputs = crops(200, seed)
         eyes = torch.from_numpy(fundus_crops(180, size=32, seed=seed)[0]).flatten(1)
-        found["alone"] += recalled(inputs[:20], seed) / 10
-        found["crowd"] += recalled(inputs, seed) / 10
-        found["outsider"] += recalled(torch.cat([inputs[:20], eyes]), seed) / 10
-        found["dropout"] += recalled(inputs, seed, dropout=0.5) / 10
-        found["trap"] += recalled(inputs, seed, trap_weights(500, 3072, 0.93, seed=seed)) / 10
+        found["alone"] += recalled(inputs[:20], seed) / 5
+        found["crowd"] += recalled(inputs, seed) / 5
+        found["outsider"] += recalled(torch.cat([inputs[:20], eyes]), seed) / 5
+        found["dropout"] += recalled(inputs, seed, dropout=0.5) / 5
+        found["trap"] += recalled(inputs, seed, trap_weights(500, 3072, 0.93, seed=seed)) / 5
     assert 0.35 < found["alone"] < 0.75 and found["crowd"] < 0.15
     assert found["outsider"] > found["crowd"] + 0.15
     assert found["dropout"] > found["crowd"]
     assert found["trap"] > found["crowd"] + 0.03
 
 
+def test_dropout_exposes_more_in_real_gradients():
+    shares = {0.0: [], 0.5: []}
+    for seed in range(5):
+        inputs, labels = crops(60, seed), torch.arange(60) % 10
+        first, relu, last = mlp([3072, 300, 10], seed=seed)
+        for share, found in shares.items():
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                sent = client_gradient(torch.nn.Sequential(first, relu, torch.nn.Dropout(share), last), inputs, labels)
+            found.append(len(set(match_rows(extract_rows(sent), inputs).tolist()) - {-1}) / 60)
+    assert mean(shares[0.5]) > mean(shares[0.0]) + 0.03
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_dropout_in_front_leaves_holes_that_rounds_fill(seed):
+    eye, label = the_eye(seed)
+    holes = torch.nn.Sequential(torch.nn.Dropout(0.5), *loud(1e4))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        sent = [client_gradient(holes, eye, label) for _ in range(10)]
+    found = torch.stack([extract_single(g.weight_grads[0], g.bias_grads[0]) / 2 for g in sent])
+    assert psnr(eye[0], found[0]) < 15 and psnr(eye[0], found.max(0).values) > 25
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_error_of_returned_weights_is_their_size_over_the_step(seed):
     inputs, labels = crops(20, seed), torch.arange(20) % 10
-    initial = mlp([3072, 500, 10], seed=seed)
-    trap = plant(initial, trap_weights(500, 3072, 0.97, seed=seed))
+    initial = mlp([3072, 200, 10], seed=seed)
+    trap = plant(initial, trap_weights(200, 3072, 0.97, seed=seed))
 
     def error(model, rate):
         history = federated_rounds(model, [(inputs, labels)], 1, learning_rate=rate, keep_uploads=True)
