@@ -63,12 +63,13 @@ def trap_weights(
     generator = torch.Generator().manual_seed(seed)
     n_positive = n_features - n_features // 2
     places = torch.rand(n_neurons, n_features, generator=generator).argsort(dim=1)
-    magnitudes = (torch.randn(n_neurons, n_positive, generator=generator, dtype=torch.float64) * std).abs()
+    magnitudes = torch.randn(n_neurons, n_positive, generator=generator, dtype=torch.float64).mul_(std).abs_()
     shuffle = torch.rand(n_neurons, n_positive, generator=generator).argsort(dim=1)
     z_minus = -magnitudes[:, : n_features // 2]
     z_plus = scale * magnitudes.gather(1, shuffle)
-    weights = torch.cat([z_minus, z_plus], dim=1).to(dtype)
-    return torch.empty_like(weights).scatter_(1, places, weights)
+    weights = torch.empty(n_neurons, n_features, dtype=dtype)
+    weights.scatter_(1, places[:, : n_features // 2], z_minus.to(dtype))
+    return weights.scatter_(1, places[:, n_features // 2 :], z_plus.to(dtype))
 
 
 def gaussian_weights(
