@@ -29,7 +29,7 @@ __all__ = ["exercise_1", "exercise_2", "exercise_3", "exercise_4", "exercise_5"]
 
 MOST_RECORDS, MOST_EPOCHS = 1500, 60
 LEARNT = 0.65  # balanced accuracy of a repaired attack; five seeds of the plain repair gave .68 and more
-LESS_LEAK = 0.08
+LESS_LEAK, LESS_ACCURACY = 0.08, 0.01
 
 
 def head_counts(seed: int = 0) -> tuple[int, int, int, int]:
@@ -314,7 +314,7 @@ def exercise_5(answer: Any, seed: int = 0) -> Verdict:
     except ValueError as error:
         return wrong(f"out of bounds: {error}.")
     own_accuracy, own_leak = train_and_attack(1000, 30, 0.0, seed)
-    if accuracy < own_accuracy:
+    if accuracy < own_accuracy - LESS_ACCURACY:
         return wrong(f"the leak is {leak:.3f}, and the test accuracy falls from {own_accuracy:.3f} to {accuracy:.3f}.")
     if leak > own_leak - LESS_LEAK:
         return wrong(f"accurate enough, {accuracy:.3f}; the leak of {leak:.3f} is not yet {LESS_LEAK} below "

@@ -202,7 +202,7 @@ def test_more_classes_leak_more_to_shadow_models(seed):
 
     found = []
     for n_classes in (2, 100):
-        X, y = purchase_like(9000, n_classes=n_classes, seed=seed)
+        X, y = purchase_like(12_000, n_classes=n_classes, seed=seed)
         split = split_victim_shadow(y, 1000 // n_classes, seed, out_per_class=2000 // n_classes)
         plans = ShadowPlan.victim(split, len(y)), ShadowPlan.disjoint_pools(split, 4, 1000, seed, len(y))
         victim, shadows = (
