@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["exercise_1", "exercise_2", "exercise_3", "exercise_4", "exercise_5"]
 
-N_RECORDS, N_MISLABELLED, N_NAMED = 2000, 100, 50
-ENOUGH_NAMED = 46  # records that are wrong out of training: 50 of 50 on five seeds; one model alone: 39 to 45
+N_RECORDS, N_MISLABELLED, N_NAMED = 2000, 100, 80
+# Six seeds: the mean over models out gives 77 to 79, the leakage 66 to 70, one model alone 50 to 58.
+ENOUGH_NAMED = 64
 EPOCHS = (5, 10, 15, 20, 30, 60)
 
 
@@ -205,11 +206,11 @@ def _halves(X: np.ndarray, y: np.ndarray, n_models: int, epochs: int, seed: int)
     return train_shadows(X, y, plan, network("mlp", 100, 50), adam, epochs, batch_size=32, seed=seed)
 
 
-@check("50 record numbers")
+@check("80 record numbers")
 def exercise_4(answer: Any, seed: int = 0) -> Verdict:
-    """Fifty records with a wrong label, found from the models' outputs alone.
+    """Eighty records with a wrong label, found from the models' outputs alone.
 
-    >>> exercise_4(range(50)).state
+    >>> exercise_4(range(80)).state
     'wrong'
     """
     named = [as_whole_number(number) for number in as_numbers(list(answer), count=N_NAMED)]
@@ -220,9 +221,9 @@ def exercise_4(answer: Any, seed: int = 0) -> Verdict:
     hits = int(_mislabelled(seed)[0][named].sum())
     if hits >= ENOUGH_NAMED:
         return right(f"{hits} of them have a wrong label, and nobody told you one true one.")
-    if hits < 10:
-        return wrong("hardly any of these has a wrong label; guessing finds 2 or 3. Who has to be learnt by heart?")
-    return wrong("some of these have a right label. One model was in or out by chance; what do all sixteen say?")
+    if hits < 20:
+        return wrong("hardly any of these has a wrong label; guessing finds four. Who has to be learnt by heart?")
+    return wrong("too many of these have a right label. One model was in or out by chance; what do all sixteen say?")
 
 
 def accuracy_wanted(seed: int = 0) -> float:

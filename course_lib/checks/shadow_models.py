@@ -29,7 +29,7 @@ __all__ = ["exercise_1", "exercise_2", "exercise_3", "exercise_4", "exercise_5"]
 
 MOST_RECORDS, MOST_EPOCHS = 1500, 60
 LEARNT = 0.65  # balanced accuracy of a repaired attack; five seeds of the plain repair gave .68 and more
-LESS_LEAK = 0.08
+LESS_LEAK, LESS_ACCURACY = 0.07, 0.01
 
 
 def head_counts(seed: int = 0) -> tuple[int, int, int, int]:
@@ -103,12 +103,6 @@ def _found_at(members, non_members, fpr: float, one_less: bool = False, ties_too
     return float((members >= bar).mean() if ties_too else (members > bar).mean())
 
 
-def _found_by_quantile(members, non_members, fpr: float) -> float:
-    import numpy as np
-
-    return float((members >= np.quantile(non_members, 1 - fpr)).mean())
-
-
 @check("a function of member scores, non-member scores and a false-positive rate that returns a share")
 def exercise_2(answer: Any, seed: int = 0) -> Verdict:
     """The largest share of members found with at most a share of false alarms.
@@ -132,8 +126,6 @@ def exercise_2(answer: Any, seed: int = 0) -> Verdict:
         return wrong("members who tie with the first stranger too many are called as well, and so is that stranger.")
     if by(partial(_found_at, one_less=True)):
         return wrong("you allow one false alarm fewer than the rate does.")
-    if by(_found_by_quantile):
-        return wrong("a quantile may lie between two scores or on a tie: count the strangers that reach the threshold.")
     members, strangers, fpr = next(
         case for case, a in zip(cases, found, strict=True) if abs(a - tpr_at_fpr(*case)) >= 1e-9
     )
@@ -322,7 +314,7 @@ def exercise_5(answer: Any, seed: int = 0) -> Verdict:
     except ValueError as error:
         return wrong(f"out of bounds: {error}.")
     own_accuracy, own_leak = train_and_attack(1000, 30, 0.0, seed)
-    if accuracy < own_accuracy:
+    if accuracy < own_accuracy - LESS_ACCURACY:
         return wrong(f"the leak is {leak:.3f}, and the test accuracy falls from {own_accuracy:.3f} to {accuracy:.3f}.")
     if leak > own_leak - LESS_LEAK:
         return wrong(f"accurate enough, {accuracy:.3f}; the leak of {leak:.3f} is not yet {LESS_LEAK} below "

@@ -56,17 +56,23 @@ def confidences(seed):
 
 
 def contradicted(seed):
-    """The 50 records whose label the models that never met them deny most."""
+    """The 80 records whose label the models that never met them deny most."""
     trained, phi = confidences(seed)
-    return np.argsort(np.nanmean(np.where(trained, np.nan, phi), axis=0))[:50]
+    return np.argsort(np.nanmean(np.where(trained, np.nan, phi), axis=0))[:80]
 
 
 def least_sure_of_one_model(seed):
-    return np.argsort(confidences(seed)[1][0])[:50]
+    return np.argsort(confidences(seed)[1][0])[:80]
+
+
+def leakage(seed):
+    trained, phi = confidences(seed)
+    out, within = (np.nanmean(np.where(hidden, np.nan, phi), axis=0) for hidden in (trained, ~trained))
+    return np.argsort(out - within)[:80]
 
 
 def surest(seed):
-    return np.argsort(-confidences(seed)[1].mean(axis=0))[:50]
+    return np.argsort(-confidences(seed)[1].mean(axis=0))[:80]
 
 
 LOW = next(seed for seed in range(1, 50) if checks.accuracy_wanted(seed) == 0.5)
@@ -126,10 +132,10 @@ EXAMPLES = {
         wrong=[
             Because(least_sure_of_one_model(0), "all sixteen"),
             Because(surest(0), "by heart"),
-            Because(range(50), "by heart"),
-            Because([7] * 50, "twice"),
-            Because(range(1990, 2040), "numbered from 0"),
-            Because(contradicted(0)[:40], "50 numbers"),
+            Because(range(80), "by heart"),
+            Because([7] * 80, "twice"),
+            Because(range(1990, 2070), "numbered from 0"),
+            Because(contradicted(0)[:40], "80 numbers"),
             "all of them",
         ],
     ),
@@ -174,6 +180,7 @@ def test_other_seeds_ask_for_other_numbers():
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))])
 def test_wrong_labels_are_found(seed):
     assert checks.exercise_4(contradicted(seed), seed=seed).state == "right"
+    assert checks.exercise_4(leakage(seed), seed=seed).state == "right"
     assert checks.exercise_4(least_sure_of_one_model(seed), seed=seed).state == "wrong"
 
 
