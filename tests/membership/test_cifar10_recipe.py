@@ -13,8 +13,6 @@ from course_lib.membership.recipe import prepare
 
 N_TRAIN, N_TEST = 500, 100  # in place of 50,000 and 10,000
 
-pytestmark = pytest.mark.skipif(not hasattr(datasets, "cifar10"), reason="course_lib.datasets has no cifar10")
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
