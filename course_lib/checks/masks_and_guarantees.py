@@ -297,7 +297,7 @@ def exercise_4(answer: Any, seed: int = 0) -> Verdict:
         return wrong("the programs are A, B and C.")
     guilty = next(name for name, share in noise_shares(seed).items() if share == 0)
     if program != guilty:
-        return wrong("no sound bound puts this program above 1. Have you audited all three?")
+        return wrong("its trials do not put this program above 1. Have you audited all three?")
     shown = epsilon_lower_bound(*program_trials(guilty, seed), delta=DELTA)
     if abs(bound - shown) < 0.02:
         return right("One of the other two breaks its promise as well. This audit cannot see it.")
