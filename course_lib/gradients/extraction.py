@@ -228,7 +228,7 @@ def extraction_metrics(pattern: Tensor) -> ExtractionScore:
 def match_rows(rows: Rows | Tensor, inputs: Tensor, rtol: float = 1e-5) -> Tensor:
     """Which sample of the batch each row is, to be asked by someone who has the batch.
 
-    Row r is sample m if |r - x_m| <= rtol |x_m| in the Euclidean norm. The tolerance is never below eight
+    Row r is sample m if norm(r - x_m) <= rtol norm(x_m), the Euclidean norm. The tolerance is never below eight
     rounding steps of the rows' dtype, so that half precision can match.
 
     Parameters

@@ -55,7 +55,8 @@ class FeatureInversion:
     Parameters
     ----------
     inputs : (n, channels, height, width) in [0, 1].
-    misfit : (n,) float64, ||f(x) - features|| / ||features||; small does not mean right where pooling loses pixels.
+    misfit : (n,) float64, norm(f(x) - features) / norm(features); small does not mean right where pooling loses
+        pixels.
 
     Examples
     --------
@@ -70,7 +71,7 @@ class FeatureInversion:
 def invert_features(
     body: nn.Module, features: Tensor, image_shape: tuple[int, int, int], steps: int = 300, seed: int = 0
 ) -> FeatureInversion:
-    """Pictures whose features are the given ones: min over x of ||f(x) - features||^2, by L-BFGS.
+    """Pictures whose features are the given ones: min over x of norm(f(x) - features)^2, by L-BFGS.
 
     x is kept in [0, 1] as a logistic function of what is sought. Through one or two convolutions without pooling
     the picture is determined; each pooling layer keeps one value of four, and then it is not.

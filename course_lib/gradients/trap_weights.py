@@ -23,7 +23,7 @@ def trap_weights(
 ) -> Tensor:
     """Rows whose negative half outweighs the positive half, so that most inputs do not activate them.
 
-    In each row a random half of the places gets z = -|N(0, std^2)|, the others the same magnitudes, shuffled,
+    In each row a random half of the places gets z = -abs(N(0, std^2)), the others the same magnitudes, shuffled,
     times +s (Boenisch et al. 2023, Algorithm 1). With an odd number of features the smaller half is negative.
     The attack needs a bias of 0 and inputs in [0, 1]; :func:`plant` sets both weight and bias.
 
@@ -205,7 +205,7 @@ def quantile_bias(weight: Tensor, batch_size: int, surrogate: Tensor | None = No
     """Biases with which each neuron fires for one sample in `batch_size`, in expectation.
 
     b_i = -q_i, where q_i is the (1 - 1/B) quantile of w_i . x. Without data, and for inputs standardised to
-    mean 0 and deviation 1, w_i . x is taken for normal: b_i = |w_i| Phi^-1(1/B), |w_i| the Euclidean norm
+    mean 0 and deviation 1, w_i . x is taken for normal: b_i = norm(w_i) Phi^-1(1/B), the norm Euclidean
     (Nowak et al. 2024, QBI). With data the quantile is counted.
 
     Parameters
