@@ -62,7 +62,8 @@ def train_dp(
 
     Each step draws a batch B, every member of the training set M independently with probability q, and
     moves along (Σ_{i in B} g_i min(1, C/‖g_i‖) + σC N(0, I)) / (q n) with g_i the gradient of record i's
-    cross-entropy (Abadi et al. 2016, Algorithm 1). No g_i is ever formed: layer l with inputs a_i and output
+    cross-entropy (Abadi et al. 2016, Algorithm 1). n is the size of M and counts as public: the guarantee covers
+    the sum, not that divisor. No g_i is ever formed: layer l with inputs a_i and output
     gradients δ_i adds ‖δ_i‖²(‖a_i‖² + 1) to ‖g_i‖² (without the 1 where it has no bias), and the clipped
     sum is Σ min(1, C/‖g_i‖) a_i δ_iᵀ. All models of a chunk take their steps together; each has its own
     random stream, so a model does not depend on those beside it.
