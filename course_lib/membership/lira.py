@@ -60,9 +60,8 @@ class LiRA:
     For each record, phi is taken for normal with mean mu_in and deviation sigma_in over the shadow models
     trained on the record, and mu_out, sigma_out over the others.
 
-    online:   s = log N(phi; mu_in, sigma_in^2) - log N(phi; mu_out, sigma_out^2)
-    offline:  s = (phi - mu_out) / sigma_out, which ranks like 1 - Pr[N(mu_out, sigma_out^2) > phi]
-              and does not round to 1.
+    Online, s = log N(phi; mu_in, sigma_in^2) - log N(phi; mu_out, sigma_out^2). Offline,
+    s = (phi - mu_out) / sigma_out, which ranks like 1 - Pr[N(mu_out, sigma_out^2) > phi] and does not round to 1.
 
     Online, the shadow models must have been trained with and without the very records under suspicion;
     offline, it is enough that they were never trained on them.
