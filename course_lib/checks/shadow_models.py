@@ -158,7 +158,8 @@ def _records(n: int, seed: int):
     from course_lib.datasets import purchase_like
     from course_lib.membership import split_victim_shadow
 
-    X, y = purchase_like(7 * n + 2000, seed=seed)
+    # Of 50 classes drawn at random, the rarest must still have its members and 40 strangers.
+    X, y = purchase_like(max(7 * n + 2000, 4500), seed=seed)
     return X, y, split_victim_shadow(y, n // 50, seed, out_per_class=40)
 
 

@@ -212,3 +212,9 @@ def test_more_classes_leak_more_to_shadow_models(seed):
         found.append(auc(*(attack.score(rows[side], y[side]) for side in (split.victim_in, split.victim_out))))
     assert 0.45 < found[0] < 0.55
     assert found[1] - found[0] > 0.25
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_smallest_shop_has_enough_of_each_class(seed):
+    accuracy, leak = checks.train_and_attack(100, epochs=1, seed=seed)
+    assert 0 <= accuracy <= 1 and 0 <= leak <= 1

@@ -34,7 +34,6 @@ def test_peeling_beats_an_optimiser_by_a_hundred_decibels(benchmark):
     rows = {cells(line)[0]: cells(line)[1:] for line in lines[4:]}
     assert float(rows["peeling"][1]) >= 297
     assert float(rows["peeling"][1]) - float(rows["dlg"][1]) >= 100
-    assert float(rows["dlg"][2]) > 2  # with a tenth of the steps of the benchmark
 
 
 def test_growth_reaches_the_pattern_bound(benchmark):
