@@ -138,10 +138,12 @@ def exercise_2(answer: Any, seed: int = 0) -> Verdict:
     """
     for layer, x, loss in _layers(seed):
         weight_before = layer.weight.detach().clone()
-        found = call(answer, layer, x, _counted(loss, calls := []))
+        found = call(answer, layer, x, _counted(loss, calls := [], derived := []))
         found = _as_tensor(found, (4,))
         if not calls:
             return wrong("your function never asks for the loss: it must work with the gradient alone.")
+        if not derived:
+            return wrong("your function never asks for a gradient: the server has nothing else.")
         if not torch.equal(weight_before, layer.weight.detach()):
             return wrong("your function changes the layer's weights.")
         if torch.isnan(found).any() or torch.isinf(found).any():
@@ -153,9 +155,13 @@ def exercise_2(answer: Any, seed: int = 0) -> Verdict:
     return right("Least squares over all rows would do it too.")
 
 
-def _counted(loss: Any, calls: list) -> Any:
+def _counted(loss: Any, calls: list, derived: list) -> Any:
+    """The loss, noting each call and each time that a gradient comes back through it to the layer."""
+
     def counting(values: Tensor) -> Tensor:
         calls.append(values)
+        if values.requires_grad:
+            values.register_hook(lambda gradient: derived.append(True))
         return loss(values)
 
     return counting

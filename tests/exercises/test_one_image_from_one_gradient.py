@@ -90,6 +90,7 @@ EXAMPLES = {
             right=[quotient, least_squares],
             wrong=[
                 Because(lambda layer, x, loss: x, "never asks for the loss"),
+                Because(lambda layer, x, loss: (loss(layer(x)), x)[1], "never asks for a gradient"),
                 Because(lambda *given: quotient(*given, neuron=0), "is the neuron"),
                 Because(lambda *given: quotient(*given, sign=-1.0), "wrong sign"),
                 Because(upside_down, "above the line"),
