@@ -15,7 +15,8 @@ import check_site
 import pytest
 from course_pages import ROOT
 
-PATIENCE = 120_000  # ms: a loaded machine is slow, a broken lab never gets there
+PATIENCE = 240_000  # ms: a loaded machine is slow, a broken lab never gets there
+TALL = {"width": 1200, "height": 8000}  # a cell that is scrolled out of sight has no prompt and no output
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -51,7 +52,7 @@ def served(site, tmp_path_factory):
     ],
 )
 def test_the_lab_solves_in_the_browser_and_asks_no_other_host(served, browser, chapter, lab, said):
-    context = browser.new_context()
+    context = browser.new_context(viewport=TALL)
     asked = []
     context.on("request", lambda request: asked.append(request.url))
     tab = context.new_page()
