@@ -13,6 +13,14 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))  # the tools import each other as scripts do
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items):
+    """Tests of a file stay with one process, and those of the site too: others need not wait for it."""
+    for item in items:
+        needs_site = "site" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("site" if needs_site else item.nodeid.split("::")[0]))
+
+
 @contextmanager
 def only_one_process(path: Path):
     """Hold the lock of this file, waiting for whoever holds it."""
