@@ -32,12 +32,12 @@ book: setup  ## build the site in _build/html, every page executed
 .PHONY: test
 test: setup  ## run the whole test suite
 	@$(VENV) tools/export_notebooks.py
-	PYTHONPATH=tools $(PYTEST) tests course_lib $(CHAPTERS) $(NBVAL) -m "not slow" -n $(WORKERS) --dist loadgroup
+	PYTHONPATH=tools $(PYTEST) tests course_lib $(CHAPTERS) $(NBVAL) -m "not slow" -n $(WORKERS) --dist loadfile
 
 .PHONY: test-slow
 test-slow: setup  ## run the tests that make test leaves out
 	@$(VENV) tools/export_notebooks.py
-	$(PYTEST) tests -m slow -n $(WORKERS) --dist loadgroup
+	$(PYTEST) tests -m slow -n $(WORKERS) --dist loadfile
 
 .PHONY: test-oldest-z3
 test-oldest-z3: setup  ## run the tests of the solver parts on the oldest Z3 that is allowed

@@ -13,12 +13,16 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))  # the tools import each other as scripts do
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items):
-    """Tests of a file stay with one process, and those of the site too: others need not wait for it."""
-    for item in items:
-        needs_site = "site" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("site" if needs_site else item.nodeid.split("::")[0]))
+@pytest.hookimpl(optionalhook=True)  # without xdist nobody asks
+def pytest_xdist_make_scheduler(config, log):
+    """Tests of a file stay with one process, and all that wait for the site with one: the other need not wait."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class SiteApart(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return "site" if nodeid.startswith(("tests/site/", "tests/claims/")) else super()._split_scope(nodeid)
+
+    return SiteApart(config, log)
 
 
 @contextmanager
