@@ -4,6 +4,8 @@ PYTHON ?= python3
 WORKERS ?= 2
 PORT ?= 8000
 SEED ?= 1
+CHAPTER ?= reconstruction/rebuilding_a_block
+TO ?= _build/classroom
 
 VENV := .venv/bin/python
 PYTEST := $(VENV) -m pytest -rs
@@ -63,6 +65,10 @@ notebooks: setup  ## write the .ipynb file beside each page
 .PHONY: exercises
 exercises: setup  ## derive exercises/ from solutions/
 	$(VENV) tools/derive_exercises.py
+
+.PHONY: assignment
+assignment: setup  ## write an nbgrader assignment (CHAPTER=reconstruction/rebuilding_a_block SEED=1 TO=folder)
+	$(VENV) tools/export_assignment.py $(CHAPTER) --to $(TO) --seed $(SEED) $(if $(EXERCISES),--exercises $(EXERCISES))
 
 .PHONY: measure
 measure: setup  ## measure seconds and memory of each page
