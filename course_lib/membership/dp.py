@@ -66,8 +66,8 @@ def train_dp(
     cross-entropy (Abadi et al. 2016, Algorithm 1). n is ``expected_records``, one public number for all models:
     the guarantee covers the noisy sum, so what divides it must not depend on who is in. No g_i is ever formed:
     layer l with inputs a_i and output gradients δ_i adds ‖δ_i‖²(‖a_i‖² + 1) to ‖g_i‖² (without the 1 where it
-    has no bias), and the clipped sum is Σ min(1, C/‖g_i‖) a_i δ_iᵀ. All models of a chunk take their steps together; each has its own
-    random stream, so a model does not depend on those beside it.
+    has no bias), and the clipped sum is Σ min(1, C/‖g_i‖) a_i δ_iᵀ. All models of a chunk take their steps
+    together; each has its own random stream, so a model does not depend on those beside it.
 
     Parameters
     ----------
