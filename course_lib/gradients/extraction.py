@@ -104,7 +104,7 @@ def extract_rows(weight_grad: Tensor | Gradient, bias_grad: Tensor | None = None
     inputs = weight_grad[neurons] / bias_grad[neurons, None]
     # A bias gradient that nearly cancelled leaves a quotient beyond the largest number.
     usable = torch.isfinite(inputs).all(dim=1)
-    return Rows(inputs[usable], neurons[usable])
+    return Rows(inputs, neurons) if usable.all() else Rows(inputs[usable], neurons[usable])
 
 
 def extract_single(weight_grad: Tensor | Gradient, bias_grad: Tensor | None = None) -> Tensor:
