@@ -11,15 +11,18 @@ from course_lib.gradients.residual import SAFETY, Residual, Samples, joined
 
 ROWS_AT_ONCE = 256  # keeps the peak of memory low
 LOOSEST = 0.01  # widest tolerance of the label test where nothing else speaks for a row
+LOOSEST_IN_NOISE = 0.003  # the same under noise: no picture is off by more than 50 dB
 LOOSEST_ON_GRID = 0.3
 CHANCE = 0.01  # how many rows of a random gradient may pass
 CERTAIN = 1e-9  # below this error a mixture of two samples cannot pass for one
+NOT_A_SHARE = 0.02  # how far a weight may be off a whole number of M-ths
+REPEATED = 1e-5  # widest error at which k equal samples are told from a mixture of k that are alike
 STEP = 4.0  # a round takes rows this many times less sure than its surest
 LIGHTEST = 1e-4  # least weight of a sample: the share of one in a batch of 10,000
 MINOR_LABEL = 0.05  # least share of each label of a picture that has two
 
 
-def single_rows(network: ReluNetwork, left: Residual, grid: Grid | None) -> Samples:
+def single_rows(network: ReluNetwork, left: Residual, grid: Grid | None, loosest: float = LOOSEST) -> Samples:
     """The samples that rows of a residual hold alone, one for each such row, the surest first."""
     first = left.bias.abs() > SAFETY * left.error
     second = left.next_layer.norm(dim=0) > SAFETY * left.next_error
@@ -27,7 +30,7 @@ def single_rows(network: ReluNetwork, left: Residual, grid: Grid | None) -> Samp
     errors = left.relative_error[neurons]
     if grid is not None:
         neurons, errors = grid.rows_on_grid(left, neurons)
-    limits = _widest(network, grid, len(neurons))
+    limits = _widest(network, grid, len(neurons), loosest)
     chunks = zip(neurons.split(ROWS_AT_ONCE), errors.split(ROWS_AT_ONCE), strict=True)
     rows = joined([hold_one_sample(network, left, *chunk, grid, limits) for chunk in chunks])
     return rows.at((rows.errors + rows.weight_errors).argsort())
@@ -103,7 +106,7 @@ def two_labels(column: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
     return parts, off.where(minor >= MINOR_LABEL, torch.inf)
 
 
-def _widest(network: ReluNetwork, grid: Grid | None, n_rows: int) -> tuple[float, float]:
+def _widest(network: ReluNetwork, grid: Grid | None, n_rows: int, loosest: float) -> tuple[float, float]:
     """The widest tolerances at which the tests for one and for two labels still say something.
 
     Loss vectors sum to zero, and the length of a column follows from g_0[j]. With one hidden layer n_classes - 2
@@ -114,12 +117,10 @@ def _widest(network: ReluNetwork, grid: Grid | None, n_rows: int) -> tuple[float
     if grid is not None:
         return LOOSEST_ON_GRID * (equations > 0), LOOSEST_ON_GRID * (equations > 1)
     chance = [(CHANCE / max(n_rows, 1)) ** (1 / e) if e > 0 else 0.0 for e in (equations, equations - 1)]
-    return min(LOOSEST, chance[0]), min(CERTAIN, chance[1])
+    return min(loosest, chance[0]), min(CERTAIN, chance[1])
 
 
-def distinct(
-    rows: Samples, found: Samples, exact: bool, batch_size: int | None, slack: float = 0.0
-) -> Samples:
+def distinct(rows: Samples, found: Samples, exact: bool, batch_size: int | None, slack: float = 0.0) -> Samples:
     """Of rows that hold the same sample the surest, and of samples only new ones.
 
     `exact` says that inputs lie on a grid, `slack` how far their root mean square may differ all the same.
@@ -127,6 +128,9 @@ def distinct(
     if batch_size is not None:
         rows = rows.at(rows.weights * batch_size > 0.5)  # less is no sample: the rest of one taken out
     if not exact:
+        if batch_size is not None:
+            shares = rows.weights * batch_size
+            rows = rows.at((shares - shares.round()).abs() < NOT_A_SHARE)
         sure = rows.errors + rows.weight_errors
         rows = rows.at(sure <= (STEP * sure[:1].sum()).clamp(min=CERTAIN))
     open_, kept = torch.ones(len(rows), dtype=torch.bool, device=rows.labels.device), []
@@ -157,9 +161,11 @@ def _is_one_sample(rows: Samples, k: int, same: Tensor, batch_size: int | None) 
     Samples of one label have nearly equal loss vectors before training, so a mixture of two nearly passes
     for one of weight 2/M. It betrays itself: each neuron mixes them a little differently.
     """
-    certain = rows.errors[k] + rows.weight_errors[k] < CERTAIN
-    if certain or batch_size is None or rows.weights[k] * batch_size < 1.5:
+    error = rows.errors[k] + rows.weight_errors[k]
+    if error < CERTAIN or batch_size is None or rows.weights[k] * batch_size < 1.5:
         return True
+    if error > REPEATED:
+        return False
     near = (rows.inputs - rows.inputs[k]).abs().amax(1) < 0.1 * rows.inputs[k].abs().max()
     rivals = near & ~same & (rows.labels == rows.labels[k]) & (rows.weights * batch_size > 1.5)
     return int(same.sum()) > 1 and not rivals.any()

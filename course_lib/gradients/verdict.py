@@ -19,6 +19,7 @@ NOTHING = (
     "no row of this gradient holds one sample alone: each neuron is active for several samples or for none, or "
     "this is not the mean cross-entropy gradient of these weights"
 )
+IN_NOISE = NOTHING + ", or the noise is so large that mixtures of several samples would pass for one as well"
 
 
 def verdict(
@@ -26,7 +27,7 @@ def verdict(
 ) -> BatchReconstruction:
     """Weigh the samples found: refuse what is no average, sharpen, and say whether they are the whole batch."""
     if not len(found):
-        return empty_reconstruction(gradient.weight_grads[0], NOTHING)
+        return empty_reconstruction(gradient.weight_grads[0], IN_NOISE if noise else NOTHING)
     batch_size = common_batch_size(found.weights, found.weight_errors)
     found = settle_weights(found, batch_size)
     certain = grid is not None or (_is_double(gradient) and not noise)
