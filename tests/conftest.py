@@ -1,7 +1,8 @@
-"""What every part of the test suite shares: the path to the tools, and one built site."""
+"""What every part of the test suite shares: the path to the tools, no network, and one built site."""
 
 import fcntl
 import os
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -11,6 +12,48 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))  # the tools import each other as scripts do
+
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::", "", None}
+
+
+class NetworkUsed(RuntimeError):
+    """A test, or what it tests, has asked another machine for something."""
+
+
+def refuse_other_machines(patch: pytest.MonkeyPatch) -> None:
+    """Let this process look up and connect to this machine only."""
+
+    def guarded(method):
+        def checked(self, address):
+            # A datagram socket is connected without a packet: that is how programs learn their own address.
+            if self.family in (socket.AF_INET, socket.AF_INET6) and self.type != socket.SOCK_DGRAM:
+                refuse(address[0])
+            return method(self, address)
+
+        return checked
+
+    def refuse(host):
+        name = host.decode() if isinstance(host, bytes) else host
+        if name not in LOOPBACK and name != socket.gethostname():
+            raise NetworkUsed(f"tests use no network, and this asks {name}")
+
+    look_up = socket.getaddrinfo
+
+    def checked_look_up(host, *arguments, **keywords):
+        refuse(host)
+        return look_up(host, *arguments, **keywords)
+
+    patch.setattr(socket.socket, "connect", guarded(socket.socket.connect))
+    patch.setattr(socket.socket, "connect_ex", guarded(socket.socket.connect_ex))
+    patch.setattr(socket, "getaddrinfo", checked_look_up)
+
+
+def pytest_configure(config):
+    """From here to the end of the run, doctests and collection included."""
+    patch = pytest.MonkeyPatch()
+    refuse_other_machines(patch)
+    config.add_cleanup(patch.undo)
 
 
 @contextmanager
