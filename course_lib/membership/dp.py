@@ -206,6 +206,16 @@ def clipped_sums(
     """Σ_i w_i min(1, C/‖g_i‖) g_i for each parameter of stacked models, and the norms ‖g_i‖, (m, batch).
 
     x is (m, batch, ...), y and ``weights`` (m, batch); a weight of 0 leaves a record out.
+
+    A layer of zeros gives two classes one half each: x = (√7, 0) has a gradient of length √(½ (7 + 1)) = 2.
+
+    >>> layer = nn.Linear(2, 2)
+    >>> nn.init.zeros_(layer.weight), nn.init.zeros_(layer.bias)  # doctest: +ELLIPSIS
+    (...)
+    >>> x, y = torch.tensor([[[7**0.5, 0.0]]]), torch.tensor([[0]])
+    >>> sums, norms = clipped_sums(BatchedPerceptrons([layer]), x, y, torch.ones(1, 1), clip=1.0)
+    >>> round(norms.item(), 5), round(float(sum(s.square().sum() for s in sums)) ** 0.5, 5)
+    (2.0, 1.0)
     """
     inputs, outputs = [], []
     a = x.flatten(2)

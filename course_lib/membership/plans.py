@@ -256,7 +256,11 @@ class ShadowPlan:
         return self.membership.shape[1]
 
     def subset(self, model_indices) -> ShadowPlan:
-        """Some of the models, each of which trains as it does in the whole plan."""
+        """Some of the models, each of which trains as it does in the whole plan.
+
+        >>> ShadowPlan.half_sampling(n_records=4, n_models=4, seed=0).subset([3]).numbers.tolist()
+        [3]
+        """
         chosen = model_numbers(model_indices, self.n_models)
         return ShadowPlan(self.membership[chosen], self.used[chosen], self.numbers[chosen])
 
