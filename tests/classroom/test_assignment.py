@@ -152,6 +152,12 @@ def test_worked_answers_that_earn_nothing_are_named(tmp_path):
     assert failures(nbformat.v4.new_notebook(cells=cells), tmp_path) == ["b: AssertionError: no"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_worked_answers_earn_full_marks_with_another_seed(chapter):
+    assert failures(assignment(chapter, COURSE, seed=SEED), ROOT) == []
+
+
 # With nbgrader ---------------------------------------------------------------------------------
 
 
