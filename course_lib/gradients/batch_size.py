@@ -56,7 +56,15 @@ def common_batch_size(weights: Tensor, errors: Tensor) -> int | None:
 
 
 def settle_weights(found: Samples, batch_size: int | None) -> Samples:
-    """Weights that are k/M up to their error become k/M, without error."""
+    """Weights that are k/M up to their error become k/M, without error.
+
+    Examples
+    --------
+    >>> weights, error, none = torch.tensor([0.2500001, 0.3]), torch.full((2,), 1e-6), torch.zeros(2)
+    >>> found = Samples(torch.eye(2), none.long(), weights, none.long(), none, error)
+    >>> settle_weights(found, 4).weights.tolist() == [0.25, weights[1].item()]
+    True
+    """
     if batch_size is None:
         return found
     counts = (found.weights * batch_size).round().clamp(min=1)
@@ -109,6 +117,18 @@ def label_counts(network: ReluNetwork, gradient: Gradient, left: Residual, batch
     difference, a mixture of them passes for one sample of weight k/M; if nothing else is read, the batch seems k times
     smaller than it is. Then all counts are k times too small, and those of rare labels are no whole numbers. The
     mean of p comes from rows of the first layer, mixtures though they are.
+
+    Examples
+    --------
+    >>> from course_lib.gradients import client_gradient, mlp
+    >>> from course_lib.gradients.fully_connected import relu_network
+    >>> from course_lib.gradients.residual import no_samples, take_out
+    >>> model, x = mlp([6, 64, 4], seed=0, dtype=torch.float64), torch.eye(6)[:4]
+    >>> sent = client_gradient(model, x, torch.tensor([2, 0, 2, 1]))
+    >>> network = relu_network(sent)
+    >>> left = take_out(network, sent, no_samples(sent.weight_grads[0]))
+    >>> [label_counts(network, sent, left, size).counts.mul(2).round().div(2).abs().tolist() for size in (4, 2)]
+    [[1.0, 1.0, 2.0, 0.0], [0.5, 0.5, 1.0, 0.0]]
     """
     neurons = (left.bias.abs() > SAFETY * left.error).nonzero()[:, 0]
     neurons = neurons[:: max(1, len(neurons) // SOME_ROWS)]

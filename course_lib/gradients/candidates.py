@@ -23,7 +23,20 @@ MINOR_LABEL = 0.05  # least share of each label of a picture that has two
 
 
 def single_rows(network: ReluNetwork, left: Residual, grid: Grid | None, loosest: float = LOOSEST) -> Samples:
-    """The samples that rows of a residual hold alone, one for each such row, the surest first."""
+    """The samples that rows of a residual hold alone, one for each such row, the surest first.
+
+    Examples
+    --------
+    >>> from course_lib.gradients.fully_connected import relu_network
+    >>> from course_lib.gradients.residual import no_samples, take_out
+    >>> from course_lib.gradients import client_gradient, mlp
+    >>> model, x = mlp([6, 64, 4], seed=0, dtype=torch.float64), torch.eye(6)[:2]
+    >>> sent = client_gradient(model, x, torch.tensor([2, 0]))
+    >>> network = relu_network(sent)
+    >>> rows = single_rows(network, take_out(network, sent, no_samples(sent.weight_grads[0])), None)
+    >>> sorted({(label, round(1 / weight)) for label, weight in zip(rows.labels.tolist(), rows.weights.tolist())})
+    [(0, 2), (2, 2)]
+    """
     first = left.bias.abs() > SAFETY * left.error
     second = left.next_layer.norm(dim=0) > SAFETY * left.next_error
     neurons = (first & second).nonzero()[:, 0]
@@ -32,11 +45,11 @@ def single_rows(network: ReluNetwork, left: Residual, grid: Grid | None, loosest
         neurons, errors = grid.rows_on_grid(left, neurons)
     limits = _widest(network, grid, len(neurons), loosest)
     chunks = zip(neurons.split(ROWS_AT_ONCE), errors.split(ROWS_AT_ONCE), strict=True)
-    rows = joined([hold_one_sample(network, left, *chunk, grid, limits) for chunk in chunks])
+    rows = joined([_hold_one_sample(network, left, *chunk, grid, limits) for chunk in chunks])
     return rows.at((rows.errors + rows.weight_errors).argsort())
 
 
-def hold_one_sample(
+def _hold_one_sample(
     network: ReluNetwork,
     left: Residual,
     neurons: Tensor,
@@ -59,11 +72,11 @@ def hold_one_sample(
     rounded = left.eps * (1 + 1 / network.loss_vectors(run).norm(dim=2).amin(1))
     allowed = SAFETY * (left.next_error[neurons] / column.norm(dim=1) + rounded + errors)
 
-    parts, off = one_label(column, delta)  # parts[j, y] = w_y a_0[j]
+    parts, off = _one_label(column, delta)  # parts[j, y] = w_y a_0[j]
     good = (off <= allowed) & (allowed < limits[0])
     again = ~good & (allowed < limits[1])
     if again.any():
-        parts[again], off[again] = two_labels(column[again], delta[again])
+        parts[again], off[again] = _two_labels(column[again], delta[again])
         again &= off <= allowed
         good |= again
 
@@ -78,7 +91,7 @@ def hold_one_sample(
     return Samples(inputs[row], label, weights[row, label], label, errors[row], weight_errors[row])
 
 
-def one_label(column: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
+def _one_label(column: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
     """The label whose delta_1 is nearest to a column's direction: its part (n_rows, n_classes), and how far off."""
     along = (column[:, None] * delta).sum(2) / delta.square().sum(2)
     off = (column[:, None] - along[:, :, None] * delta).norm(dim=2) / column.norm(dim=1, keepdim=True)
@@ -87,9 +100,9 @@ def one_label(column: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
     return along * chosen, off
 
 
-def two_labels(column: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
+def _two_labels(column: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
     """The same for one picture that stands in the batch under two labels, with positive parts of both."""
-    first = one_label(column, delta)[0].argmax(1)
+    first = _one_label(column, delta)[0].argmax(1)
     here = torch.arange(len(first), device=first.device)
     axis = torch.nn.functional.normalize(delta[here, first], dim=1)
     across = column - (column * axis).sum(1, keepdim=True) * axis
@@ -124,6 +137,14 @@ def distinct(rows: Samples, found: Samples, exact: bool, batch_size: int | None,
     """Of rows that hold the same sample the surest, and of samples only new ones.
 
     `exact` says that inputs lie on a grid, `slack` how far their root mean square may differ all the same.
+
+    Examples
+    --------
+    >>> from course_lib.gradients.residual import Samples, no_samples
+    >>> sure, one = torch.zeros(3), torch.tensor([1, 1, 1])
+    >>> rows = Samples(torch.eye(2)[[0, 0, 1]], one, torch.full((3,), 0.5), one, sure, sure)
+    >>> distinct(rows, no_samples(torch.eye(2)), True, 2).inputs.tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
     """
     if batch_size is not None:
         rows = rows.at(rows.weights * batch_size > 0.5)  # less is no sample: the rest of one taken out

@@ -83,13 +83,13 @@ def reconstruct_batch(
     grid = None if levels is None else picture_grid(levels, mean, std, gradient.weights[0])
     if why := _hopeless(network, gradient):
         return empty_reconstruction(rows, why)
-    measured = measured_noise(gradient)
+    measured = _measured_noise(gradient)
     tried = [min(noise, 3 * measured)] if noise else [0.0]
-    if not noise and measured > 4 * rounding_of_sums(gradient):
+    if not noise and measured > 4 * _rounding_of_sums(gradient):
         tried.append(measured)
     best = None
     for std_of_noise in tried:
-        found = peel_rounds(network, gradient, grid, std_of_noise, max_rounds if peel else 1, progress)
+        found = _peel_rounds(network, gradient, grid, std_of_noise, max_rounds if peel else 1, progress)
         result = verdict(network, gradient, found, grid, std_of_noise)
         best = result if not best or len(result) > len(best) else best  # of two empty ones the last
         if best.complete:
@@ -97,7 +97,7 @@ def reconstruct_batch(
     return best
 
 
-def peel_rounds(
+def _peel_rounds(
     network: ReluNetwork, gradient: Gradient, grid: Grid | None, noise: float, max_rounds: int, progress: bool = False
 ) -> Samples:
     """The loop of the attack: what is left, which rows of it hold one sample alone, take these out as well."""
@@ -146,13 +146,13 @@ def _believable(
     return single_rows(network, left, None, loosest), loosest
 
 
-def measured_noise(gradient: Gradient) -> float:
+def _measured_noise(gradient: Gradient) -> float:
     """Standard deviation of noise on the gradient: a loss vector sums to zero, so columns of G_H sum to noise."""
     last = gradient.weight_grads[-1].double()
     return float(last.sum(0).square().mean().sqrt()) / len(last) ** 0.5
 
 
-def rounding_of_sums(gradient: Gradient) -> float:
+def _rounding_of_sums(gradient: Gradient) -> float:
     """What rounding alone leaves of those sums, typically."""
     return relative_step(gradient) * float(gradient.weight_grads[-1].double().square().mean().sqrt())
 
