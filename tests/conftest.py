@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -12,48 +11,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))  # the tools import each other as scripts do
+sys.path.insert(0, str(ROOT / "tests" / "network"))
 
-
-LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::", "", None}
-
-
-class NetworkUsed(RuntimeError):
-    """A test, or what it tests, has asked another machine for something."""
-
-
-def refuse_other_machines(patch: pytest.MonkeyPatch) -> None:
-    """Let this process look up and connect to this machine only."""
-
-    def guarded(method):
-        def checked(self, address):
-            # A datagram socket is connected without a packet: that is how programs learn their own address.
-            if self.family in (socket.AF_INET, socket.AF_INET6) and self.type != socket.SOCK_DGRAM:
-                refuse(address[0])
-            return method(self, address)
-
-        return checked
-
-    def refuse(host):
-        name = host.decode() if isinstance(host, bytes) else host
-        if name not in LOOPBACK and name != socket.gethostname():
-            raise NetworkUsed(f"tests use no network, and this asks {name}")
-
-    look_up = socket.getaddrinfo
-
-    def checked_look_up(host, *arguments, **keywords):
-        refuse(host)
-        return look_up(host, *arguments, **keywords)
-
-    patch.setattr(socket.socket, "connect", guarded(socket.socket.connect))
-    patch.setattr(socket.socket, "connect_ex", guarded(socket.socket.connect_ex))
-    patch.setattr(socket, "getaddrinfo", checked_look_up)
+import no_network  # noqa: E402
 
 
 def pytest_configure(config):
-    """From here to the end of the run, doctests and collection included."""
+    """No network from here to the end of the run: doctests, collection and notebooks included."""
     patch = pytest.MonkeyPatch()
-    refuse_other_machines(patch)
+    no_network.refuse_other_machines(patch.setattr)
     config.add_cleanup(patch.undo)
+    config.add_cleanup(no_network.refuse_them_to_kernels().cleanup)
 
 
 @contextmanager

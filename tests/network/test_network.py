@@ -1,10 +1,12 @@
-"""The tests use no network: tests/conftest.py refuses it, and lets this machine through."""
+"""The tests and the notebooks they run use no network; this machine is let through."""
 
 import http.server
 import socket
 import threading
 import urllib.request
 
+import nbclient
+import nbformat
 import pytest
 
 
@@ -26,3 +28,11 @@ def test_this_machine_is_reached():
         with socket.create_connection(server.server_address, timeout=10) as connection:
             connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
             assert connection.recv(4)
+
+
+def test_a_notebook_is_refused():
+    cell = nbformat.v4.new_code_cell("import urllib.request\nurllib.request.urlopen('http://192.0.2.1/', timeout=5)")
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    nbclient.NotebookClient(notebook, timeout=60, allow_errors=True).execute()
+    (output,) = notebook.cells[0].outputs
+    assert (output.ename, output.evalue) == ("NetworkUsed", "tests use no network, and this asks 192.0.2.1")
