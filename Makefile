@@ -4,6 +4,8 @@ PYTHON ?= python3
 WORKERS ?= 2
 PORT ?= 8000
 SEED ?= 1
+CHAPTER ?= reconstruction/rebuilding_a_block
+TO ?= _build/classroom
 
 VENV := .venv/bin/python
 PYTEST := $(VENV) -m pytest -rs
@@ -45,6 +47,19 @@ test-oldest-z3: setup  ## run the tests of the solver parts on the oldest Z3 tha
 	PYTHONPATH=_build/oldest_z3 $(VENV) -c "import z3; assert z3.get_version()[:2] == (4, 16)"
 	PYTHONPATH=_build/oldest_z3 $(PYTEST) tests/reconstruction tests/minimisation -m "not slow" -n $(WORKERS)
 
+# Torch is excepted: it and torchvision only work as the pair in constraints.txt.
+LOWEST := _build/lowest
+.PHONY: test-lowest
+test-lowest:  ## run the library's tests on the oldest versions that pyproject.toml allows
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet uv
+	grep -E '^(torch|torchvision)==' constraints.txt > $(LOWEST)/torch.txt
+	$(LOWEST)/bin/uv pip install --python $(LOWEST)/bin/python --resolution lowest-direct \
+	  --override $(LOWEST)/torch.txt -e '.[book,test]'
+	$(LOWEST)/bin/python -m pytest -rs tests/reconstruction tests/minimisation tests/exercises course_lib \
+	  tests/test_datasets.py tests/test_plotting.py tests/test_progress.py tests/test_imports.py \
+	  -m "not slow" -n $(WORKERS) --dist loadfile
+
 .PHONY: serve
 serve: setup  ## show the built site on http://127.0.0.1:8000
 	@test -f _build/html/index.html || { echo "There is no site yet: run make book first."; exit 1; }
@@ -63,6 +78,10 @@ notebooks: setup  ## write the .ipynb file beside each page
 .PHONY: exercises
 exercises: setup  ## derive exercises/ from solutions/
 	$(VENV) tools/derive_exercises.py
+
+.PHONY: assignment
+assignment: setup  ## write an nbgrader assignment (CHAPTER=reconstruction/rebuilding_a_block SEED=1 TO=folder)
+	$(VENV) tools/export_assignment.py $(CHAPTER) --to $(TO) --seed $(SEED) $(if $(EXERCISES),--exercises $(EXERCISES))
 
 .PHONY: measure
 measure: setup  ## measure seconds and memory of each page

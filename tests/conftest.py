@@ -1,4 +1,4 @@
-"""What every part of the test suite shares: the path to the tools, and one built site."""
+"""What every part of the test suite shares: the path to the tools, no network, and one built site."""
 
 import fcntl
 import os
@@ -11,6 +11,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))  # the tools import each other as scripts do
+sys.path.insert(0, str(ROOT / "tests" / "network"))
+
+import no_network  # noqa: E402
+
+
+def pytest_configure(config):
+    """No network from here to the end of the run: doctests, collection and notebooks included."""
+    patch = pytest.MonkeyPatch()
+    no_network.refuse_other_machines(patch.setattr)
+    config.add_cleanup(patch.undo)
+    config.add_cleanup(no_network.refuse_them_to_kernels().cleanup)
 
 
 @pytest.hookimpl(optionalhook=True)  # without xdist nobody asks

@@ -99,6 +99,25 @@ def test_links_between_the_files_lead_somewhere(page):
     assert [link for link in links(read(page)) if not (ROOT / page).parent.joinpath(link).exists()] == []
 
 
+def test_the_steps_to_a_chapter_name_tests_that_exist():
+    named = re.findall(r"\btests/[\w/]+(?:\.\w+)?", read("CONTRIBUTING.md"))
+    placeholders = ("PART", "CHAPTER")
+    assert len(named) > 10
+    assert [path for path in named if not any(p in path for p in placeholders) and not (ROOT / path).exists()] == []
+    steps = read("CONTRIBUTING.md").split("in ten steps")[1].split("\n## ")[0]
+    assert re.findall(r"^(\d+)\. ", steps, re.MULTILINE) == [str(number) for number in range(1, 11)]
+
+
+def test_the_badges_say_what_is_so():
+    badges = re.findall(r"!\[([^\]]+)\]\((\.github/badges/\w+\.svg)\)", read("README.md"))
+    oldest = PROJECT["requires-python"].removeprefix(">=")
+    wanted = [f"Python: {oldest} or newer", f"Code: {PROJECT['license']}", "Text: CC BY 4.0"]
+    assert [words for words, _ in badges] == wanted
+    for words, path in badges:
+        assert re.search(r"<title id=\"t\">([^<]+)</title>", read(path))[1].lower() == words.lower()
+        assert all(f">{part}</text>".lower() in read(path).lower() for part in words.split(": "))
+
+
 # Names, versions, licences ---------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ import json
 import re
 import sys
 import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from course_pages import ROOT, Block, PageError, blocks, split_header
@@ -92,22 +93,44 @@ def _drop_tagged_text(block: Block, dropping: bool, page: str | Path) -> tuple[l
 
 def _blank_cell(block: Block, page: str | Path) -> list[str]:
     """The lines of a code cell with its marked lines replaced."""
-    head, body, fence = block.lines[: block.body_line - block.line], block.body, block.lines[-1]
+    head, fence = block.lines[: block.body_line - block.line], block.lines[-1]
+    return [*head, *replace_marked(block.body, block.body_line, page), fence]
+
+
+def replace_marked(
+    body: Sequence[str],
+    first_line: int,
+    page: str | Path,
+    show: Callable[[list[str], list[str], str], list[str]] = lambda blank, worked, indent: blank,
+) -> list[str]:
+    """The lines of a cell with the marked ones replaced by what ``show`` makes of them.
+
+    Parameters
+    ----------
+    body : the lines of the cell, the first of which is line ``first_line`` of the page.
+    show : takes the blank, the worked lines and the mark's indent; gives what stands in their place.
+
+    Examples
+    --------
+    >>> replace_marked(["# solution: count", "n = 7"], 1, "page")
+    ['n = ...  # count']
+    """
     result, index = [], 0
     while index < len(body):
         mark = _MARK.match(body[index])
         if not mark:
             if _END.match(body[index]):
-                raise PageError(page, block.body_line + index, "'# end solution' without '# solution'")
+                raise PageError(page, first_line + index, "'# end solution' without '# solution'")
             result.append(body[index])
             index += 1
             continue
         end = index + 1
         while end < len(body) and not _END.match(body[end]) and not _further_left(body[end], mark["indent"]):
             end += 1
-        result += _blank(body[index + 1 : end], mark, block.body_line + index, page)
+        worked = list(body[index + 1 : end])
+        result += show(_blank(worked, mark, first_line + index, page), worked, mark["indent"])
         index = end + 1 if end < len(body) and _END.match(body[end]) else end
-    return [*head, *result, fence]
+    return result
 
 
 def _further_left(line: str, indent: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from course_lib.checks.answers import Verdict, as_number, as_numbers, as_whole_number, call, check, right, wrong
+from course_lib.checks.answers import Verdict, as_numbers, as_whole_number, call, check, right, wrong
 
 if TYPE_CHECKING:
     import numpy as np
@@ -255,22 +255,32 @@ def train_for(epochs: int, seed: int = 0) -> tuple[float, float]:
     return float(right_about[~inside].mean()), tpr_at_fpr(scores[inside], scores[~inside], fpr=0.01)
 
 
-@check("one number of epochs")
+@check("three numbers: epochs, the accuracy lost against 30 epochs, and the share of members found")
 def exercise_5(answer: Any, seed: int = 0) -> Verdict:
-    """The number of epochs that keeps the accuracy asked for and leaks least.
+    """The number of epochs that keeps the accuracy asked for and leaks least, with its price and the leak left.
 
-    >>> exercise_5(7).state
+    >>> exercise_5((7, 0.0, 0.1)).state
     'wrong'
     """
     # Test accuracy of five seeds: .32 to .35 at 5 epochs, .59 to .61 at 10, .70 to .72 at 15, and more later.
     expected = {0.5: 10, 0.65: 15}[accuracy_wanted(seed)]
-    epochs = as_number(answer)
-    if epochs == expected:
-        return right("The accuracy you gave up is the price; the leak that is left is still there.")
-    if 0 < epochs < 1:
-        return wrong("that is a share; we asked for the number of epochs.")
+    epochs, lost, found = as_numbers(answer, count=3)
     if epochs not in EPOCHS:
-        return wrong("that is none of the six numbers of epochs.")
+        return wrong("the first is none of the six numbers of epochs.")
     if epochs < expected:
-        return wrong("it leaks less, but gets too few strangers right.")
-    return wrong("accurate enough, but another one is too, and leaks less.")
+        return wrong("so few epochs leak less, but get too few strangers right.")
+    if epochs > expected:
+        return wrong("so many epochs are accurate enough; fewer are too, and leak less.")
+    (accuracy, leak), (usual, _) = train_for(expected, seed), train_for(30, seed)
+    price = abs(lost - (usual - accuracy)) < 0.006
+    if price and abs(found - leak) < 0.006:
+        return right("You stated the price, and the leak that it does not buy off.")
+    if max(abs(lost), abs(found)) > 1:
+        return wrong("the epochs are right. The other two are shares between 0 and 1, not percentages.")
+    if abs(lost - accuracy) < 0.006:
+        return wrong("the epochs are right. The second is the accuracy itself; how much less is it than after 30?")
+    if abs(lost + usual - accuracy) < 0.006:
+        return wrong("the epochs are right. The second is a loss: count it as a positive number.")
+    if price:
+        return wrong("the first two are right. The third is what LiRA finds after this number of epochs.")
+    return wrong("the epochs are right. For the price, compare train_for at this number with train_for at 30.")

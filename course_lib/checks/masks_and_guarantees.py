@@ -269,7 +269,7 @@ def program_trials(program: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]
     due = noise_for_epsilon(1.0, 0.5, 20, DELTA)
     noise = due * noise_shares(seed)[program]
     run = train_dp(X, y, ShadowPlan(inside), network("mlp", 31, 4, widths=[]), partial(torch.optim.SGD, lr=2.0), noise,
-                   clip=1.0, sample_rate=0.5, steps=20, seed=seed)  # fmt: skip
+                   clip=1.0, sample_rate=0.5, steps=20, seed=seed, expected_records=40)  # fmt: skip
     phi = np.array([scaled_confidence(rows[:1], y[:1])[0] for rows in run.bundle.logits])
     return phi[coin], phi[~coin]
 

@@ -320,4 +320,5 @@ def exercise_5(answer: Any, seed: int = 0) -> Verdict:
     if leak > own_leak - LESS_LEAK:
         return wrong(f"accurate enough, {accuracy:.3f}; the leak of {leak:.3f} is not yet {LESS_LEAK} below "
                      f"{own_leak:.3f}.")  # fmt: skip
-    return right(f"Accuracy {accuracy:.3f}, leak {leak:.3f}. It took more people's records: that is the cost.")
+    cost = "It took more people's records: that is the cost." if n > 1000 else "It took no other person's record."
+    return right(f"Accuracy {accuracy:.3f}, leak {leak:.3f}. {cost}")

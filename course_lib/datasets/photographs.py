@@ -204,7 +204,17 @@ def as_pictures(rows, image_shape: tuple[int, int, int] = (3, 32, 32)) -> np.nda
 
 
 def shuffled_places(total: int, n: int | None, seed: int, what: str) -> np.ndarray:
-    """`n` of the places 0..total-1 in random order, none twice."""
+    """`n` of the places 0..total-1 in random order, none twice; all where `n` is None.
+
+    Examples
+    --------
+    >>> sorted(shuffled_places(4, None, seed=0, what="digits").tolist())
+    [0, 1, 2, 3]
+    >>> shuffled_places(4, 5, seed=0, what="digits")
+    Traceback (most recent call last):
+        ...
+    ValueError: 5 digits asked for, there are 4
+    """
     import numpy as np
 
     _require_positive(n=total if n is None else n)

@@ -39,7 +39,7 @@ from course_lib.gradients.trap_weights import (
     trap_weights,
     tune_trap_scale,
 )
-from course_lib.gradients.two_exclusive import reconstruct_exclusive
+from course_lib.gradients.two_exclusive import reconstruct_exclusive, subset_patterns
 
 __all__ = [
     "BatchReconstruction",
@@ -93,6 +93,7 @@ __all__ = [
     "reconstruct_features",
     "secure_sum",
     "silence_relus",
+    "subset_patterns",
     "sybil_round",
     "trap_weights",
     "tune_trap_scale",

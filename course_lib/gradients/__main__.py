@@ -47,7 +47,7 @@ FILES = ("report.json", "pictures.png")
 
 
 @dataclass(frozen=True)
-class Attack:
+class _Attack:
     """What one run holds: the client's side, and what the server made of the gradient."""
 
     truth: Tensor
@@ -59,7 +59,13 @@ class Attack:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit status: 0, or 1 where it cannot be done."""
+    """Run the command; returns the exit status: 0, or 1 where it cannot be done.
+
+    Examples
+    --------
+    >>> main(["passive", "--batch", "0", "--out", "pictures"])  # said on standard error: --batch is 0
+    1
+    """
     parser = argparse.ArgumentParser(prog="python -m course_lib.gradients", description=__doc__.split("\n")[0])
     parser.add_argument("attack", choices=ATTACKS)
     parser.add_argument("--data", choices=SOURCES, default="photos", help="whose pictures (photos)")
@@ -74,9 +80,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         _require_free(options.out, options.overwrite)
-        attack = run(options)
-        report = score(attack, options)
-        write(attack, report, options.out)
+        attack = _run(options)
+        report = _score(attack, options)
+        _write(attack, report, options.out)
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         print(f"{options.attack}: {error}".split("\n")[0], file=sys.stderr)
         return 1
@@ -84,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def run(options: argparse.Namespace) -> Attack:
+def _run(options: argparse.Namespace) -> _Attack:
     """The client's gradient, and what the attack reads from it."""
     for name in ("batch", "neurons"):
         if getattr(options, name) < 1:
@@ -103,7 +109,7 @@ def run(options: argparse.Namespace) -> Attack:
     started = time.perf_counter()
     found, more = _attacked(options.attack, gradient, levels)
     seconds = time.perf_counter() - started
-    return Attack(truth, labels, images.shape[1:], found, findings | more, seconds)
+    return _Attack(truth, labels, images.shape[1:], found, findings | more, seconds)
 
 
 def _pictures(options: argparse.Namespace, n: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -139,7 +145,7 @@ def _attacked(attack: str, gradient: Gradient, levels: int) -> tuple[Tensor, dic
     }
 
 
-def score(attack: Attack, options: argparse.Namespace) -> dict:
+def _score(attack: _Attack, options: argparse.Namespace) -> dict:
     """The report: what was done and found, held against the client's batch.
 
     `psnr_db` holds a number for each of its pictures, 999 where the nearest one found is equal to it.
@@ -170,7 +176,7 @@ def score(attack: Attack, options: argparse.Namespace) -> dict:
     return report
 
 
-def _nearest(attack: Attack) -> list[tuple[int, float] | None]:
+def _nearest(attack: _Attack) -> list[tuple[int, float] | None]:
     """For each of the client's pictures: the place of the nearest found one, and its PSNR in decibels."""
     if not len(attack.found):
         return [None] * len(attack.truth)
@@ -186,7 +192,7 @@ def _require_free(folder: Path, overwrite: bool) -> None:
         raise ValueError(f"{folder / there[0]} is there already: give another --out, or --overwrite")
 
 
-def write(attack: Attack, report: dict, folder: Path) -> None:
+def _write(attack: _Attack, report: dict, folder: Path) -> None:
     """The report, and the client's pictures above what was recovered of each (grey: nothing)."""
     import matplotlib
 

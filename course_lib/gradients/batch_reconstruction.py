@@ -44,7 +44,14 @@ class BatchReconstruction:
 
 
 def empty_reconstruction(weight_grad: Tensor, reason: str) -> BatchReconstruction:
-    """No sample, and the reason."""
+    """No sample, and the reason.
+
+    Examples
+    --------
+    >>> nothing = empty_reconstruction(torch.ones(3, 4), "every neuron is active for all samples")
+    >>> nothing.inputs.shape, nothing.complete, nothing.reason
+    (torch.Size([0, 4]), False, 'every neuron is active for all samples')
+    """
     none = torch.zeros(0, dtype=torch.int64, device=weight_grad.device)
     inputs = weight_grad.new_zeros(0, weight_grad.shape[1])
     return BatchReconstruction(inputs, none, none.double(), none, None, 1.0, False, reason)

@@ -11,29 +11,45 @@ from course_lib.gradients.residual import SAFETY, Residual, Samples, joined
 
 ROWS_AT_ONCE = 256  # keeps the peak of memory low
 LOOSEST = 0.01  # widest tolerance of the label test where nothing else speaks for a row
+LOOSEST_IN_NOISE = 0.003  # the same under noise: no picture is off by more than 50 dB
 LOOSEST_ON_GRID = 0.3
 CHANCE = 0.01  # how many rows of a random gradient may pass
 CERTAIN = 1e-9  # below this error a mixture of two samples cannot pass for one
+NOT_A_SHARE = 0.02  # how far a weight may be off a whole number of M-ths
+REPEATED = 1e-5  # widest error at which k equal samples are told from a mixture of k that are alike
 STEP = 4.0  # a round takes rows this many times less sure than its surest
 LIGHTEST = 1e-4  # least weight of a sample: the share of one in a batch of 10,000
 MINOR_LABEL = 0.05  # least share of each label of a picture that has two
 
 
-def single_rows(network: ReluNetwork, left: Residual, grid: Grid | None) -> Samples:
-    """The samples that rows of a residual hold alone, one for each such row, the surest first."""
+def single_rows(network: ReluNetwork, left: Residual, grid: Grid | None, loosest: float = LOOSEST) -> Samples:
+    """The samples that rows of a residual hold alone, one for each such row, the surest first.
+
+    Examples
+    --------
+    >>> from course_lib.gradients.fully_connected import relu_network
+    >>> from course_lib.gradients.residual import no_samples, take_out
+    >>> from course_lib.gradients import client_gradient, mlp
+    >>> model, x = mlp([6, 64, 4], seed=0, dtype=torch.float64), torch.eye(6)[:2]
+    >>> sent = client_gradient(model, x, torch.tensor([2, 0]))
+    >>> network = relu_network(sent)
+    >>> rows = single_rows(network, take_out(network, sent, no_samples(sent.weight_grads[0])), None)
+    >>> sorted({(label, round(1 / weight)) for label, weight in zip(rows.labels.tolist(), rows.weights.tolist())})
+    [(0, 2), (2, 2)]
+    """
     first = left.bias.abs() > SAFETY * left.error
     second = left.next_layer.norm(dim=0) > SAFETY * left.next_error
     neurons = (first & second).nonzero()[:, 0]
     errors = left.relative_error[neurons]
     if grid is not None:
         neurons, errors = grid.rows_on_grid(left, neurons)
-    limits = _widest(network, grid, len(neurons))
+    limits = _widest(network, grid, len(neurons), loosest)
     chunks = zip(neurons.split(ROWS_AT_ONCE), errors.split(ROWS_AT_ONCE), strict=True)
-    rows = joined([hold_one_sample(network, left, *chunk, grid, limits) for chunk in chunks])
+    rows = joined([_hold_one_sample(network, left, *chunk, grid, limits) for chunk in chunks])
     return rows.at((rows.errors + rows.weight_errors).argsort())
 
 
-def hold_one_sample(
+def _hold_one_sample(
     network: ReluNetwork,
     left: Residual,
     neurons: Tensor,
@@ -56,11 +72,11 @@ def hold_one_sample(
     rounded = left.eps * (1 + 1 / network.loss_vectors(run).norm(dim=2).amin(1))
     allowed = SAFETY * (left.next_error[neurons] / column.norm(dim=1) + rounded + errors)
 
-    parts, off = one_label(column, delta)  # parts[j, y] = w_y a_0[j]
+    parts, off = _one_label(column, delta)  # parts[j, y] = w_y a_0[j]
     good = (off <= allowed) & (allowed < limits[0])
     again = ~good & (allowed < limits[1])
     if again.any():
-        parts[again], off[again] = two_labels(column[again], delta[again])
+        parts[again], off[again] = _two_labels(column[again], delta[again])
         again &= off <= allowed
         good |= again
 
@@ -75,7 +91,7 @@ def hold_one_sample(
     return Samples(inputs[row], label, weights[row, label], label, errors[row], weight_errors[row])
 
 
-def one_label(column: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
+def _one_label(column: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
     """The label whose delta_1 is nearest to a column's direction: its part (n_rows, n_classes), and how far off."""
     along = (column[:, None] * delta).sum(2) / delta.square().sum(2)
     off = (column[:, None] - along[:, :, None] * delta).norm(dim=2) / column.norm(dim=1, keepdim=True)
@@ -84,9 +100,9 @@ def one_label(column: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
     return along * chosen, off
 
 
-def two_labels(column: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
+def _two_labels(column: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
     """The same for one picture that stands in the batch under two labels, with positive parts of both."""
-    first = one_label(column, delta)[0].argmax(1)
+    first = _one_label(column, delta)[0].argmax(1)
     here = torch.arange(len(first), device=first.device)
     axis = torch.nn.functional.normalize(delta[here, first], dim=1)
     across = column - (column * axis).sum(1, keepdim=True) * axis
@@ -103,7 +119,7 @@ def two_labels(column: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
     return parts, off.where(minor >= MINOR_LABEL, torch.inf)
 
 
-def _widest(network: ReluNetwork, grid: Grid | None, n_rows: int) -> tuple[float, float]:
+def _widest(network: ReluNetwork, grid: Grid | None, n_rows: int, loosest: float) -> tuple[float, float]:
     """The widest tolerances at which the tests for one and for two labels still say something.
 
     Loss vectors sum to zero, and the length of a column follows from g_0[j]. With one hidden layer n_classes - 2
@@ -114,19 +130,28 @@ def _widest(network: ReluNetwork, grid: Grid | None, n_rows: int) -> tuple[float
     if grid is not None:
         return LOOSEST_ON_GRID * (equations > 0), LOOSEST_ON_GRID * (equations > 1)
     chance = [(CHANCE / max(n_rows, 1)) ** (1 / e) if e > 0 else 0.0 for e in (equations, equations - 1)]
-    return min(LOOSEST, chance[0]), min(CERTAIN, chance[1])
+    return min(loosest, chance[0]), min(CERTAIN, chance[1])
 
 
-def distinct(
-    rows: Samples, found: Samples, exact: bool, batch_size: int | None, slack: float = 0.0
-) -> Samples:
+def distinct(rows: Samples, found: Samples, exact: bool, batch_size: int | None, slack: float = 0.0) -> Samples:
     """Of rows that hold the same sample the surest, and of samples only new ones.
 
     `exact` says that inputs lie on a grid, `slack` how far their root mean square may differ all the same.
+
+    Examples
+    --------
+    >>> from course_lib.gradients.residual import Samples, no_samples
+    >>> sure, one = torch.zeros(3), torch.tensor([1, 1, 1])
+    >>> rows = Samples(torch.eye(2)[[0, 0, 1]], one, torch.full((3,), 0.5), one, sure, sure)
+    >>> distinct(rows, no_samples(torch.eye(2)), True, 2).inputs.tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
     """
     if batch_size is not None:
         rows = rows.at(rows.weights * batch_size > 0.5)  # less is no sample: the rest of one taken out
     if not exact:
+        if batch_size is not None:
+            shares = rows.weights * batch_size
+            rows = rows.at((shares - shares.round()).abs() < NOT_A_SHARE)
         sure = rows.errors + rows.weight_errors
         rows = rows.at(sure <= (STEP * sure[:1].sum()).clamp(min=CERTAIN))
     open_, kept = torch.ones(len(rows), dtype=torch.bool, device=rows.labels.device), []
@@ -157,9 +182,11 @@ def _is_one_sample(rows: Samples, k: int, same: Tensor, batch_size: int | None) 
     Samples of one label have nearly equal loss vectors before training, so a mixture of two nearly passes
     for one of weight 2/M. It betrays itself: each neuron mixes them a little differently.
     """
-    certain = rows.errors[k] + rows.weight_errors[k] < CERTAIN
-    if certain or batch_size is None or rows.weights[k] * batch_size < 1.5:
+    error = rows.errors[k] + rows.weight_errors[k]
+    if error < CERTAIN or batch_size is None or rows.weights[k] * batch_size < 1.5:
         return True
+    if error > REPEATED:
+        return False
     near = (rows.inputs - rows.inputs[k]).abs().amax(1) < 0.1 * rows.inputs[k].abs().max()
     rivals = near & ~same & (rows.labels == rows.labels[k]) & (rows.weights * batch_size > 1.5)
     return int(same.sum()) > 1 and not rivals.any()

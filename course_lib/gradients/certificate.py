@@ -17,24 +17,41 @@ RELATIVE = 1e-12  # largest part of a float64 gradient that may stay unexplained
 
 @dataclass(frozen=True)
 class Explanation:
-    """The largest unexplained entry over its layer's largest entry, and whether all of it is rounding and noise."""
+    """The largest unexplained entry over its layer's largest entry, and whether all of it is rounding and noise.
+
+    Examples
+    --------
+    >>> Explanation(residual=2e-16, to_rounding=True).to_rounding
+    True
+    """
 
     residual: float
     to_rounding: bool
 
 
-def explain(
-    network: ReluNetwork, gradient: Gradient, found: Samples, grid: Grid | None, noise: float
-) -> Explanation:
+def explain(network: ReluNetwork, gradient: Gradient, found: Samples, grid: Grid | None, noise: float) -> Explanation:
     """Compute the gradient that these samples would have given, and compare every layer with what was sent.
 
     An entry may be off by SAFETY eps times the sum of the absolute terms in it. With a grid, the inputs that fit
     best must round to the same pictures, and surely so.
+
+    Examples
+    --------
+    >>> from course_lib.gradients.fully_connected import relu_network
+    >>> from course_lib.gradients import client_gradient, mlp
+    >>> model, x = mlp([6, 64, 4], seed=0, dtype=torch.float64), torch.eye(6)[:2]
+    >>> sent = client_gradient(model, x, torch.tensor([2, 0]))
+    >>> half, none = torch.full((2,), 0.5).double(), torch.zeros(2).double()
+    >>> found = Samples(x.double(), torch.tensor([2, 0]), half, half, none, none)
+    >>> explain(relu_network(sent), sent, found, None, 0.0).to_rounding
+    True
+    >>> explain(relu_network(sent), sent, found.at(torch.tensor([0])), None, 0.0).to_rounding
+    False
     """
     eps = relative_step(gradient)
     run = network.run(found.inputs)
     deltas = network.deltas(run, found.labels)
-    asked = ~undecided(network, run, eps)
+    asked = ~_undecided(network, run, eps)
     worst, to_rounding = 0.0, True
     for layer, (rows, bias) in enumerate(zip(gradient.weight_grads, gradient.bias_grads, strict=True)):
         scaled = found.weights[:, None] * deltas[layer]
@@ -65,7 +82,7 @@ def _rounds_to_itself(scaled: Tensor, left: Tensor, error: Tensor, grid: Grid) -
     return bool((moved < grid.step / 4).all() and (doubt < grid.step / 2).all())
 
 
-def undecided(network: ReluNetwork, run: Run, eps: float) -> Tensor:
+def _undecided(network: ReluNetwork, run: Run, eps: float) -> Tensor:
     """(N,) bool: neurons of the first layer that rounding may have switched on or off for some sample.
 
     Their rows prove nothing, so they are not asked.

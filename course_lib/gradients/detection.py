@@ -43,4 +43,5 @@ def detect_single(rows: Rows | Tensor, levels: int = 256) -> Tensor:
         raise ValueError(f"{values.dtype} cannot tell {levels} levels apart: extract in float32 or float64")
     steps = values * (levels - 1)
     whole = steps.round()
-    return (((steps - whole).abs() <= _NEAR) & (whole >= 0) & (whole <= levels - 1)).all(dim=1)
+    off = steps.sub_(whole).abs_()
+    return ((off <= _NEAR) & (whole >= 0) & (whole <= levels - 1)).all(dim=1)

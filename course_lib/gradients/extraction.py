@@ -104,7 +104,7 @@ def extract_rows(weight_grad: Tensor | Gradient, bias_grad: Tensor | None = None
     inputs = weight_grad[neurons] / bias_grad[neurons, None]
     # A bias gradient that nearly cancelled leaves a quotient beyond the largest number.
     usable = torch.isfinite(inputs).all(dim=1)
-    return Rows(inputs[usable], neurons[usable])
+    return Rows(inputs, neurons) if usable.all() else Rows(inputs[usable], neurons[usable])
 
 
 def extract_single(weight_grad: Tensor | Gradient, bias_grad: Tensor | None = None) -> Tensor:
@@ -268,7 +268,14 @@ def match_rows(rows: Rows | Tensor, inputs: Tensor, rtol: float = 1e-5) -> Tenso
 
 
 def read_layer(weight_grad: Tensor | Gradient, bias_grad: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Weight and bias gradient of the layer to read, checked; warns of activations that are never off."""
+    """Weight and bias gradient of the layer to read, checked; warns of activations that are never off.
+
+    Examples
+    --------
+    >>> weight_grad, bias_grad = read_layer(torch.ones(3, 2), torch.zeros(3))
+    >>> weight_grad.shape, bias_grad.shape
+    (torch.Size([3, 2]), torch.Size([3]))
+    """
     if isinstance(weight_grad, Gradient):
         never_off = next((name for name in weight_grad.modules if name in _NEVER_OFF), None)
         if never_off:

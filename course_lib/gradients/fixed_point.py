@@ -18,7 +18,14 @@ _MASK = 0xFFFFFFFF
 
 @dataclass(frozen=True)
 class Format:
-    """Fixed point: limbs of 32 bits, lowest first; a number is (limbs mod 2^k, two's complement) * 2^lowest."""
+    """Fixed point: limbs of 32 bits, lowest first; a number is (limbs mod 2^k, two's complement) * 2^lowest.
+
+    Examples
+    --------
+    >>> bits = 32 * FLOAT32.n_limbs  # from 2^-149 to 2^128, a sign, and room for a sum of 2^31 users
+    >>> bits >= 149 + 128 + 1 + 31
+    True
+    """
 
     dtype: type
     mantissa_bits: int
@@ -31,7 +38,14 @@ FLOAT64 = Format(np.float64, 53, -1074, 67)
 
 
 def encode(values: np.ndarray, form: Format) -> np.ndarray:
-    """The limbs of finite floats, without loss: (n,) -> (n_limbs, n) int64, each in [0, 2^32)."""
+    """The limbs of finite floats, without loss: (n,) -> (n_limbs, n) int64, each in [0, 2^32).
+
+    Examples
+    --------
+    >>> limbs = encode(np.array([2.0**-149, -(2.0**-149)], np.float32), FLOAT32)
+    >>> limbs[0].tolist(), limbs[-1].tolist()  # -1 is the largest number there is
+    ([1, 4294967295], [0, 4294967295])
+    """
     fraction, exponent = np.frexp(np.abs(values.astype(np.float64)))
     whole = np.ldexp(fraction, form.mantissa_bits).astype(np.uint64)
     shift = exponent.astype(np.int64) - form.mantissa_bits - form.lowest
@@ -47,7 +61,13 @@ def encode(values: np.ndarray, form: Format) -> np.ndarray:
 
 
 def carry(limbs: np.ndarray) -> np.ndarray:
-    """Bring limbs that sums have pushed out of [0, 2^32) back into it, modulo 2^k. Works in place."""
+    """Bring limbs that sums have pushed out of [0, 2^32) back into it, modulo 2^k. Works in place.
+
+    Examples
+    --------
+    >>> carry(np.array([[2**32 + 5], [1]])).tolist()
+    [[5], [2]]
+    """
     over = np.zeros(limbs.shape[1], np.int64)
     for limb in limbs:
         limb += over
@@ -60,6 +80,12 @@ def decode(limbs: np.ndarray, form: Format) -> np.ndarray:
     """The floats nearest to the numbers, ties to even: (n_limbs, n) int64 in [0, 2^32) -> (n,).
 
     Beyond the largest float the result is infinite.
+
+    Examples
+    --------
+    >>> a, b = (encode(np.array([x], np.float32), FLOAT32) for x in (1e8, -1e8 + 8))
+    >>> decode(carry(a + b), FLOAT32).tolist()
+    [8.0]
     """
     negative = limbs[-1] >> (_LIMB - 1) == 1
     limbs = carry(np.where(negative, -limbs, limbs)).astype(np.uint64)

@@ -127,7 +127,15 @@ def client_gradient(
 
 
 def as_gradient(model: nn.Module, grads: Mapping[str, Tensor]) -> Gradient:
-    """What is sent, from gradients by parameter's name; those of other layers than linear ones are left out."""
+    """What is sent, from gradients by parameter's name; those of other layers than linear ones are left out.
+
+    Examples
+    --------
+    >>> layer = nn.Linear(2, 3)
+    >>> sent = as_gradient(layer, {"weight": torch.ones(3, 2), "bias": torch.zeros(3)})
+    >>> sent.weight_grads[0].shape, sent.bias_grads[0].tolist(), sent.modules
+    (torch.Size([3, 2]), [0.0, 0.0, 0.0], ('Linear',))
+    """
     layers = {f"{name}." if name else "": layer for name, layer in linear_layers(model).items()}
     return Gradient(
         weights=tuple(layer.weight.detach().clone() for layer in layers.values()),
@@ -139,23 +147,51 @@ def as_gradient(model: nn.Module, grads: Mapping[str, Tensor]) -> Gradient:
 
 
 def linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
-    """The model's linear layers by name, in order."""
+    """The model's linear layers by name, in order.
+
+    Examples
+    --------
+    >>> list(linear_layers(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))))
+    ['0', '2']
+    """
     return {name: module for name, module in model.named_modules() if isinstance(module, nn.Linear)}
 
 
 def leaf_modules(model: nn.Module) -> tuple[str, ...]:
-    """Class names of the modules that hold no others, in order."""
+    """Class names of the modules that hold no others, in order.
+
+    Examples
+    --------
+    >>> leaf_modules(nn.Sequential(nn.Flatten(), nn.Sequential(nn.Linear(4, 3), nn.ReLU())))
+    ('Flatten', 'Linear', 'ReLU')
+    """
     return tuple(type(module).__name__ for module in model.modules() if not any(module.children()))
 
 
 def require_finite(tensor: Tensor, name: str) -> None:
-    """Refuse NaN and infinity, naming the tensor."""
+    """Refuse NaN and infinity, naming the tensor.
+
+    Examples
+    --------
+    >>> require_finite(torch.zeros(2), "inputs")
+    >>> require_finite(torch.tensor([0.0, float("nan")]), "inputs")
+    Traceback (most recent call last):
+        ...
+    ValueError: inputs is not finite: it holds NaN or infinity, so nothing can be read from it
+    """
     if not torch.isfinite(tensor).all():
         raise ValueError(f"{name} is not finite: it holds NaN or infinity, so nothing can be read from it")
 
 
 def first_layer(gradient: Gradient) -> tuple[Tensor, Tensor]:
-    """Weight and bias gradient of the layer that sees the inputs; refuses where that is not linear."""
+    """Weight and bias gradient of the layer that sees the inputs; refuses where that is not linear.
+
+    Examples
+    --------
+    >>> sent = client_gradient(nn.Linear(3, 2), torch.rand(4, 3), torch.tensor([0, 1, 1, 0]))
+    >>> [tuple(part.shape) for part in first_layer(sent)]
+    [(2, 3), (2,)]
+    """
     first = next((name for name in gradient.modules if name not in _TRANSPARENT), None)
     if first not in (None, "Linear"):
         raise ValueError(
@@ -171,7 +207,16 @@ def first_layer(gradient: Gradient) -> tuple[Tensor, Tensor]:
 
 
 def require_bias(bias_grad: Tensor | None) -> None:
-    """Refuse a layer without bias."""
+    """Refuse a layer without bias.
+
+    Examples
+    --------
+    >>> require_bias(torch.zeros(3))
+    >>> require_bias(None)
+    Traceback (most recent call last):
+        ...
+    ValueError: the layer has no bias: its rows are known only up to scale, because x = (dL/dw) / (dL/db) needs dL/db
+    """
     if bias_grad is None:
         raise ValueError(
             "the layer has no bias: its rows are known only up to scale, because x = (dL/dw) / (dL/db) needs dL/db"

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from course_lib.gradients.batch_reconstruction import BatchReconstruction, empty_reconstruction
-from course_lib.gradients.batch_size import common_batch_size, settle_weights
-from course_lib.gradients.candidates import distinct, single_rows
+from course_lib.gradients.batch_size import common_batch_size, label_counts, settle_weights
+from course_lib.gradients.candidates import CERTAIN, LOOSEST, LOOSEST_IN_NOISE, distinct, single_rows
 from course_lib.gradients.fully_connected import ReluNetwork, relu_network
 from course_lib.gradients.gradient import Gradient
 from course_lib.gradients.picture_grid import BLURRED, Grid, picture_grid
-from course_lib.gradients.residual import Samples, at_round, joined, no_samples, relative_step, take_out
+from course_lib.gradients.residual import Residual, Samples, at_round, joined, no_samples, relative_step, take_out
 from course_lib.gradients.sharpen import sharpen
 from course_lib.gradients.verdict import verdict
 from course_lib.progress import progress as progress_bar
+
+UNLIKE = 0.1  # largest tolerance, as a part of how far the model's probabilities lie apart
 
 
 def reconstruct_batch(
@@ -81,30 +83,33 @@ def reconstruct_batch(
     grid = None if levels is None else picture_grid(levels, mean, std, gradient.weights[0])
     if why := _hopeless(network, gradient):
         return empty_reconstruction(rows, why)
-    measured = measured_noise(gradient)
+    measured = _measured_noise(gradient)
     tried = [min(noise, 3 * measured)] if noise else [0.0]
-    if not noise and measured > 4 * rounding_of_sums(gradient):
+    if not noise and measured > 4 * _rounding_of_sums(gradient):
         tried.append(measured)
     best = None
     for std_of_noise in tried:
-        found = peel_rounds(network, gradient, grid, std_of_noise, max_rounds if peel else 1, progress)
+        found = _peel_rounds(network, gradient, grid, std_of_noise, max_rounds if peel else 1, progress)
         result = verdict(network, gradient, found, grid, std_of_noise)
-        best = result if best is None or len(result) > len(best) else best
+        best = result if not best or len(result) > len(best) else best  # of two empty ones the last
         if best.complete:
             break
     return best
 
 
-def peel_rounds(
+def _peel_rounds(
     network: ReluNetwork, gradient: Gradient, grid: Grid | None, noise: float, max_rounds: int, progress: bool = False
 ) -> Samples:
     """The loop of the attack: what is left, which rows of it hold one sample alone, take these out as well."""
     found, batch_size = no_samples(gradient.weight_grads[0]), None
     uncertain = grid is not None and (noise > 0 or relative_step(gradient) > 1e-6)  # a row may get a pixel wrong
+    loosest = LOOSEST_IN_NOISE if noise else LOOSEST
     slack = BLURRED * grid.step if uncertain else 0.0
     for number in progress_bar(range(1, max_rounds + 1), "rounds", disable=not progress):
         left = take_out(network, gradient, settle_weights(found, batch_size), noise)
-        rows = single_rows(network, left, grid)
+        rows = single_rows(network, left, grid, loosest)
+        if number == 1 and grid is None and _vague(rows):
+            rows, loosest = _believable(network, gradient, left, rows, loosest)
         if batch_size is None:
             batch_size = common_batch_size(rows.weights, rows.weight_errors)
         new = distinct(rows, found, grid is not None, batch_size, slack)
@@ -118,13 +123,36 @@ def peel_rounds(
     return found
 
 
-def measured_noise(gradient: Gradient) -> float:
+def _vague(rows: Samples) -> bool:
+    """Whether the surest row is less sure than one that no mixture could pass for."""
+    return bool((rows.errors + rows.weight_errors)[:1].sum() > CERTAIN)
+
+
+def _believable(
+    network: ReluNetwork, gradient: Gradient, left: Residual, rows: Samples, loosest: float
+) -> tuple[Samples, float]:
+    """The rows, unless they may all be mixtures of one label; and how loose the test of rows may be.
+
+    A sample's weight gives a mixture away as long as the batch size is right, so the size has to agree with the last
+    bias gradient. Where that cannot tell, only rows that are much surer than loss vectors are alike count.
+    """
+    size = common_batch_size(rows.weights, rows.weight_errors)
+    told = None if size is None else label_counts(network, gradient, left, size)
+    if told is None or told.refuted:
+        return rows.at(rows.labels < 0), loosest
+    if told.decisive:
+        return rows, loosest
+    loosest = min(loosest, UNLIKE * told.spread)
+    return single_rows(network, left, None, loosest), loosest
+
+
+def _measured_noise(gradient: Gradient) -> float:
     """Standard deviation of noise on the gradient: a loss vector sums to zero, so columns of G_H sum to noise."""
     last = gradient.weight_grads[-1].double()
     return float(last.sum(0).square().mean().sqrt()) / len(last) ** 0.5
 
 
-def rounding_of_sums(gradient: Gradient) -> float:
+def _rounding_of_sums(gradient: Gradient) -> float:
     """What rounding alone leaves of those sums, typically."""
     return relative_step(gradient) * float(gradient.weight_grads[-1].double().square().mean().sqrt())
 

@@ -100,7 +100,15 @@ def per_example_norms(model: nn.Module, inputs: Tensor, labels: Tensor, max_byte
 
 
 def clipped_mean(model: nn.Module, inputs: Tensor, labels: Tensor, clip: float) -> Gradient:
-    """(1/B) sum_m g_m min(1, C / norm(g_m)), the norm being over all parameters."""
+    """(1/B) sum_m g_m min(1, C / norm(g_m)), the norm being over all parameters.
+
+    Examples
+    --------
+    >>> model, inputs, labels = nn.Linear(3, 2), torch.rand(1, 3), torch.tensor([1])
+    >>> sent = clipped_mean(model, inputs, labels, clip=0.01)
+    >>> round(float(sent.weight_grads[0].square().sum() + sent.bias_grads[0].square().sum()) ** 0.5, 6)
+    0.01
+    """
     inputs, labels = _batch(model, inputs, labels)
     passes = _layer_passes(model, inputs, labels)
     if passes is None:

@@ -201,7 +201,14 @@ def sybil_round(
 
 
 def zero_update(like: Gradient) -> Gradient:
-    """What a sybil sends."""
+    """What a sybil sends: zeros where an honest user sends its update.
+
+    Examples
+    --------
+    >>> sent = client_gradient(nn.Linear(3, 2), torch.rand(4, 3), torch.tensor([0, 1, 1, 0]))
+    >>> zero_update(sent).bias_grads[0].tolist()
+    [0.0, 0.0]
+    """
     return _with_numbers(torch.zeros(sum(t.numel() for _, t in _tensors(like))), like)
 
 
@@ -261,9 +268,10 @@ def inconsistent_round(
 ) -> Gradient:
     """One round of secure aggregation in which the users hold different models.
 
-    The target gets `model`, everybody else :func:`silence_relus` of it. In the sum, the first layer's gradient is
-    the target's alone, bit by bit; the later layers' are everybody's. The honest crowd is no protection, and the
-    server needs no sybils. Users who compare digests of their models (:func:`commit`) notice.
+    The target gets `model`, everybody else :func:`silence_relus` of it. Their first layer sends zeros, and hands on
+    zeros. So in the sum the first layer's gradient is the target's alone, bit by bit, and so is the gradient of the
+    next layer's weight; from that layer's bias on, gradients are everybody's. The honest crowd is no protection, and
+    the server needs no sybils. Users who compare digests of their models (:func:`commit`) notice.
 
     Parameters
     ----------

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from course_lib.gradients.extraction import extraction_metrics
 from course_lib.gradients.gradient import linear_layers, require_finite
 
+_ROWS = 128  # sorted at a time: the places of all rows would take more memory than their weights
+
 
 def trap_weights(
     n_neurons: int,
@@ -61,15 +63,20 @@ def trap_weights(
         warnings.warn("scale is 1: every row sums to 0, which is not the passive attack either", stacklevel=2)
     _require_sizes(n_neurons, n_features, std)
     generator = torch.Generator().manual_seed(seed)
-    n_positive = n_features - n_features // 2
-    places = torch.rand(n_neurons, n_features, generator=generator).argsort(dim=1)
+    n_negative = n_features // 2
+    n_positive = n_features - n_negative
+    random_places = torch.rand(n_neurons, n_features, generator=generator)
     magnitudes = torch.randn(n_neurons, n_positive, generator=generator, dtype=torch.float64).mul_(std).abs_()
-    shuffle = torch.rand(n_neurons, n_positive, generator=generator).argsort(dim=1)
-    z_minus = -magnitudes[:, : n_features // 2]
-    z_plus = scale * magnitudes.gather(1, shuffle)
+    random_order = torch.rand(n_neurons, n_positive, generator=generator)
     weights = torch.empty(n_neurons, n_features, dtype=dtype)
-    weights.scatter_(1, places[:, : n_features // 2], z_minus.to(dtype))
-    return weights.scatter_(1, places[:, n_features // 2 :], z_plus.to(dtype))
+    for rows in torch.arange(n_neurons).split(_ROWS):
+        places, shuffle = random_places[rows].argsort(dim=1), random_order[rows].argsort(dim=1)
+        z_minus = -magnitudes[rows, :n_negative]
+        z_plus = scale * magnitudes[rows].gather(1, shuffle)
+        weights[rows] = torch.empty(len(rows), n_features, dtype=dtype).scatter_(
+            1, places, torch.cat([z_minus, z_plus], dim=1).to(dtype)
+        )
+    return weights
 
 
 def gaussian_weights(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
@@ -17,11 +15,8 @@ from course_lib.gradients.verdict import verdict
 MOST_SAMPLES = 16  # step B.3 tries 2^M sets of samples for each neuron
 
 
-@dataclass(frozen=True)
-class PatternUnknown(Exception):
+class PatternUnknown(ValueError):
     """A layer in which the attack cannot tell who activates what, and why."""
-
-    reason: str
 
 
 def reconstruct_exclusive(gradient: Gradient) -> BatchReconstruction:
@@ -65,15 +60,15 @@ def reconstruct_exclusive(gradient: Gradient) -> BatchReconstruction:
     rows = gradient.weight_grads[0]
     if gradient.bias_grads[-2] is None:
         return empty_reconstruction(rows, "the last hidden layer has no bias: the loss vectors' length stays unknown")
-    scaled = [(ray, exact_scale(network, gradient, ray)) for ray in loss_vector_rays(gradient.weight_grads[-1])]
+    scaled = [(ray, _exact_scale(network, gradient, ray)) for ray in loss_vector_rays(gradient.weight_grads[-1])]
     rays = [ray for ray, sigma in scaled if sigma]
     if not 0 < len(rays) <= MOST_SAMPLES:
         return empty_reconstruction(rows, f"{len(rays)} samples own two neurons each; 1 to {MOST_SAMPLES} are needed")
     loss_vectors = torch.stack([sigma * ray.direction for ray, sigma in scaled if sigma])
     try:
-        deltas = first_deltas(network, gradient, loss_vectors)
+        deltas = _first_deltas(network, gradient, loss_vectors)
     except PatternUnknown as unknown:
-        return empty_reconstruction(rows, unknown.reason)
+        return empty_reconstruction(rows, str(unknown))
     inputs = torch.linalg.pinv(deltas.T) @ rows.double()
     probabilities = network.run(inputs).probabilities
     labels = torch.tensor([ray.label for ray in rays], device=rows.device)
@@ -88,7 +83,7 @@ def reconstruct_exclusive(gradient: Gradient) -> BatchReconstruction:
     return result
 
 
-def exact_scale(network: ReluNetwork, gradient: Gradient, ray: Ray) -> float | None:
+def _exact_scale(network: ReluNetwork, gradient: Gradient, ray: Ray) -> float | None:
     """sigma with w (p - onehot(y)) = sigma * direction, from the biases of the sample's own neurons.
 
     None if they do not agree: then they belong to several samples whose loss vectors are nearly the same.
@@ -101,7 +96,7 @@ def exact_scale(network: ReluNetwork, gradient: Gradient, ray: Ray) -> float | N
     return float(surest) if surest > 0 and agree.all() else None
 
 
-def first_deltas(network: ReluNetwork, gradient: Gradient, loss_vectors: Tensor) -> Tensor:
+def _first_deltas(network: ReluNetwork, gradient: Gradient, loss_vectors: Tensor) -> Tensor:
     """w_m delta_0,m for all samples, (M, N): algorithm B.3, from the last hidden layer down to the first."""
     layer = len(network.weights) - 2
     reach = loss_vectors @ network.weights[-1]  # the delta of each neuron, were it active
@@ -122,24 +117,28 @@ def _pattern_below(rows: Tensor, owned: Tensor, sample: int) -> Tensor:
 
 
 def subset_patterns(reach: Tensor, bias: Tensor, eps: float) -> Tensor:
-    """Which samples activate each neuron: the set whose deltas sum to the bias gradient.
+    """Which samples activate each neuron: the set whose deltas sum to the bias gradient (algorithm B.3).
 
     gb[j] = sum over m in S_j of reach[m, j]; all 2^M sets are tried.
 
     Parameters
     ----------
-    reach : (M, d) float64, the delta of each neuron for each sample, were it active.
+    reach : (M, d) float64, the delta of each neuron for each sample, were it active; M from 1 to 16.
     bias : (d,) gradient of the layer's bias.
-    eps : relative step of the gradient.
+    eps : relative step of the gradient's numbers, 1e-7 for float32.
 
     Returns
     -------
-    (M, d) bool.
+    (M, d) bool: the samples in rows, the neurons in columns.
 
     Raises
     ------
-    PatternUnknown
-        if no set fits some neuron: samples are missing.
+    ValueError
+        if no set fits some neuron, so that samples are missing; if the shapes do not fit; or if M is out of range.
+
+    References
+    ----------
+    Pan et al., USENIX Security 2022, algorithm B.3.
 
     Examples
     --------
@@ -147,7 +146,11 @@ def subset_patterns(reach: Tensor, bias: Tensor, eps: float) -> Tensor:
     >>> subset_patterns(reach, torch.tensor([1.5, -2.0]), 1e-7).int().tolist()
     [[1, 0], [1, 1]]
     """
+    if reach.ndim != 2 or bias.shape != reach.shape[1:]:
+        raise ValueError(f"reach has shape {tuple(reach.shape)}, bias {tuple(bias.shape)}: (M, d) and (d,) are needed")
     n_samples = len(reach)
+    if not 0 < n_samples <= MOST_SAMPLES:
+        raise ValueError(f"{n_samples} samples: 1 to {MOST_SAMPLES} can be told apart, for all sets of them are tried")
     codes = torch.arange(2**n_samples, device=reach.device)
     members = (codes[:, None] >> torch.arange(n_samples, device=reach.device)) & 1
     allowed = 100 * SAFETY * eps * reach.abs().sum(0)

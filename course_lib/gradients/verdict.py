@@ -19,6 +19,7 @@ NOTHING = (
     "no row of this gradient holds one sample alone: each neuron is active for several samples or for none, or "
     "this is not the mean cross-entropy gradient of these weights"
 )
+IN_NOISE = NOTHING + ", or the noise is so large that mixtures of several samples would pass for one as well"
 
 
 def verdict(
@@ -26,16 +27,16 @@ def verdict(
 ) -> BatchReconstruction:
     """Weigh the samples found: refuse what is no average, sharpen, and say whether they are the whole batch."""
     if not len(found):
-        return empty_reconstruction(gradient.weight_grads[0], NOTHING)
+        return empty_reconstruction(gradient.weight_grads[0], IN_NOISE if noise else NOTHING)
     batch_size = common_batch_size(found.weights, found.weight_errors)
     found = settle_weights(found, batch_size)
     certain = grid is not None or (_is_double(gradient) and not noise)
-    if why := not_averaged(found, batch_size, certain):
+    if why := _not_averaged(found, batch_size, certain):
         return empty_reconstruction(gradient.weight_grads[0], why)
     if grid is None:
-        found = sharpen(network, gradient, within_one(found), noise=noise)
+        found = sharpen(network, gradient, _within_one(found), noise=noise)
     shown = explain(network, gradient, found, grid, noise)
-    complete, reason = whole_batch(gradient, found, batch_size, shown, grid, certain)
+    complete, reason = _whole_batch(gradient, found, batch_size, shown, grid, certain)
     return BatchReconstruction(
         found.inputs.to(gradient.weights[0].dtype),
         found.labels,
@@ -48,7 +49,7 @@ def verdict(
     )
 
 
-def not_averaged(found: Samples, batch_size: int | None, certain: bool) -> str | None:
+def _not_averaged(found: Samples, batch_size: int | None, certain: bool) -> str | None:
     """Why the weights cannot be shares of one mean, if so: a sum over 1, or all of them multiples of k/M."""
     total = float(found.weights.sum())
     doubt = SAFETY * float((found.weights * found.weight_errors).sum()) + 1e-9
@@ -61,14 +62,14 @@ def not_averaged(found: Samples, batch_size: int | None, certain: bool) -> str |
     return None
 
 
-def within_one(found: Samples) -> Samples:
+def _within_one(found: Samples) -> Samples:
     """Without the least sure samples whose weights go beyond a sum of 1: they cannot all be in the batch."""
     order = (found.errors + found.weight_errors).argsort()
     kept = order[found.weights[order].cumsum(0) < 1 + 1e-6]
     return found.at(kept.sort().values)
 
 
-def whole_batch(
+def _whole_batch(
     gradient: Gradient,
     found: Samples,
     batch_size: int | None,

@@ -18,7 +18,7 @@ def rdp_epsilon(noise_multiplier: float, sample_rate: float, steps: int, delta: 
     ε = min over α > 1 of T R(α) + log(1 − 1/α) − (log δ + log α)/(α − 1), where
     R(α) = log E[(1 − q + q exp((2z − 1)/2σ²))^α]/(α − 1) with z ~ N(0, σ²) is the Rényi divergence of
     one step (Mironov, Talwar and Zhang 2019, Section 3) and the other terms turn it into ε (Balle et
-    al. 2020, Theorem 21). Neighbouring data sets differ by one record added or removed.
+    al. 2020, Theorem 21 of arXiv 1905.09982). Neighbouring data sets differ by one record added or removed.
     (α − 1) times the expression is convex in α, so one search finds the least.
 
     Parameters

@@ -16,6 +16,11 @@ def layers_of(model: nn.Module) -> list[nn.Module] | None:
     """The layers of a plain multilayer perceptron in order; None for any other module.
 
     Plain: linear layers and activations, perhaps behind one flattening of the record; no weight used twice.
+
+    >>> [type(layer).__name__ for layer in layers_of(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)))]
+    ['Linear', 'ReLU', 'Linear']
+    >>> layers_of(nn.Conv2d(1, 1, 3)) is None
+    True
     """
     layers = _unfold(model)
     linear = [i for i, layer in enumerate(layers) if type(layer) is nn.Linear]
@@ -47,6 +52,12 @@ class BatchedPerceptrons:
 
     Layer by layer ``h_m <- h_m W_m + b_m`` for all m in one ``torch.baddbmm``. Weights are kept transposed, so
     that neither they nor their gradients are copied into another order on the way.
+
+    >>> models = [nn.Linear(2, 1), nn.Linear(2, 1)]
+    >>> x = torch.ones(3, 2)
+    >>> both = BatchedPerceptrons(models).predict(x)
+    >>> both.shape, all(torch.allclose(both[m], models[m](x)) for m in range(2))
+    (torch.Size([2, 3, 1]), True)
     """
 
     def __init__(self, models: list[nn.Module]):

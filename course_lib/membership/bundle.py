@@ -83,7 +83,12 @@ class ShadowBundle:
         return self.logits.shape[2]
 
     def subset(self, model_indices) -> ShadowBundle:
-        """The bundle of some models, in the order given: indices, a slice or a mask."""
+        """The bundle of some models, in the order given: indices, a slice or a mask.
+
+        >>> bundle = ShadowBundle(np.zeros((3, 1, 2)), [[True], [False], [True]])
+        >>> bundle.subset([2, 1]).membership.ravel().tolist()
+        [True, False]
+        """
         chosen = model_numbers(model_indices, self.n_models)
         arrays = (array[chosen] for array in (self.logits, self.membership, self.used, self.losses))
         return ShadowBundle(*arrays, self.details)
@@ -96,6 +101,12 @@ class ShadowBundle:
         ------
         ValueError
             if there is none, or they differ in records, classes or epochs.
+
+        Examples
+        --------
+        >>> one = ShadowBundle(np.zeros((2, 1, 2)), [[True], [False]])
+        >>> ShadowBundle.join([one, one.subset([0])]).n_models
+        3
         """
         if not bundles:
             raise ValueError("give at least one bundle to join")
@@ -112,6 +123,15 @@ class ShadowBundle:
         ------
         ValueError
             if a bundle lies there already and ``overwrite`` is false: two runs are never mixed.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> bundle = ShadowBundle(np.zeros((1, 1, 2)), [[True]], details={"seed": 3})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     bundle.save(folder)
+        ...     ShadowBundle.load(folder).details
+        {'seed': 3}
         """
         folder = Path(folder)
         if not overwrite and any((folder / name).exists() for name in (ARRAYS, DESCRIPTION)):
@@ -154,6 +174,15 @@ def boolean_matrix(name: str, values, shape: tuple[int, int] | None = None) -> n
     ------
     ValueError
         for another shape or type.
+
+    Examples
+    --------
+    >>> boolean_matrix("used", [[True, False]], shape=(1, 2)).shape
+    (1, 2)
+    >>> boolean_matrix("used", [[1, 0]])
+    Traceback (most recent call last):
+    ...
+    ValueError: used is bool of shape (n_models, n_records), not int64 of shape (1, 2)
     """
     matrix = as_numpy(values)
     if matrix.dtype != bool or matrix.ndim != 2 or not matrix.size or matrix.shape != (shape or matrix.shape):
@@ -163,7 +192,11 @@ def boolean_matrix(name: str, values, shape: tuple[int, int] | None = None) -> n
 
 
 def model_numbers(indices, n_models: int) -> np.ndarray:
-    """Indices, a slice or a mask as int64 indices; at least one, each in 0..n_models-1."""
+    """Indices, a slice or a mask as int64 indices; at least one, each in 0..n_models-1.
+
+    >>> model_numbers(slice(1, 3), 4).tolist(), model_numbers([True, False, True], 3).tolist()
+    ([1, 2], [0, 2])
+    """
     if isinstance(indices, slice):
         indices = range(*indices.indices(n_models))
     chosen = np.atleast_1d(as_numpy(list(indices) if isinstance(indices, range) else indices))

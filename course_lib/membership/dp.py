@@ -57,16 +57,17 @@ def train_dp(
     delta: float = 1e-5,
     chunk: int = 16,
     seed: int = 0,
+    expected_records: int | None = None,
 ) -> PrivateTraining:
     """Train the models of a plan by DP-SGD, and give their outputs on every record.
 
     Each step draws a batch B, every member of the training set M independently with probability q, and
     moves along (Σ_{i in B} g_i min(1, C/‖g_i‖) + σC N(0, I)) / (q n) with g_i the gradient of record i's
-    cross-entropy (Abadi et al. 2016, Algorithm 1). n is the size of M and counts as public: the guarantee covers
-    the sum, not that divisor. No g_i is ever formed: layer l with inputs a_i and output
-    gradients δ_i adds ‖δ_i‖²(‖a_i‖² + 1) to ‖g_i‖² (without the 1 where it has no bias), and the clipped
-    sum is Σ min(1, C/‖g_i‖) a_i δ_iᵀ. All models of a chunk take their steps together; each has its own
-    random stream, so a model does not depend on those beside it.
+    cross-entropy (Abadi et al. 2016, Algorithm 1). n is ``expected_records``, one public number for all models:
+    the guarantee covers the noisy sum, so what divides it must not depend on who is in. No g_i is ever formed:
+    layer l with inputs a_i and output gradients δ_i adds ‖δ_i‖²(‖a_i‖² + 1) to ‖g_i‖² (without the 1 where it
+    has no bias), and the clipped sum is Σ min(1, C/‖g_i‖) a_i δ_iᵀ. All models of a chunk take their steps
+    together; each has its own random stream, so a model does not depend on those beside it.
 
     Parameters
     ----------
@@ -84,6 +85,9 @@ def train_dp(
     chunk : models trained at once, at least 1.
     seed : of initial weights, batches and noise. torch's generator is fit for experiments; a release
         that people rely on needs a cryptographic one.
+    expected_records : n, how many records a model is expected to train on, at least 1. None takes the largest
+        training set of the plan, so that all models of one call share it. Two calls with different plans need it
+        in words: without it, a model with a canary and one without would be divided by different numbers.
 
     Returns
     -------
@@ -109,19 +113,21 @@ def train_dp(
     """
     epsilon = rdp_epsilon(noise_multiplier, sample_rate, steps, delta)
     _check_settings(noise_multiplier, clip, sample_rate, steps, chunk)
+    n = int(plan.membership.sum(axis=1).max()) if expected_records is None else expected_records
+    expected_batch = sample_rate * whole_number("expected_records", n)
     records, labels = checked_data(X, y, plan)
     job = Job(records, labels, plan, model, optimizer, row_cross_entropy, 1, 1, whole_number("seed", seed, least=0))
     _check_recipe(job)
     logits, n_clipped, n_taken = [], 0, 0
     for first in progress(range(0, plan.n_models, chunk), "training with DP-SGD"):
         chosen = range(plan.n_models)[first : first + chunk]
-        models = _PrivateModels(job, chosen, noise_multiplier, clip, sample_rate)
+        models = _PrivateModels(job, chosen, noise_multiplier, clip, sample_rate, expected_batch)
         counts = [models.step() for _ in range(steps)]
         n_clipped, n_taken = n_clipped + sum(c for c, _ in counts), n_taken + sum(t for _, t in counts)
         logits.append(models.logits())
     details = {
         "noise_multiplier": noise_multiplier, "clip": clip, "sample_rate": sample_rate, "steps": steps,
-        "epsilon": epsilon, "delta": delta, "seed": seed,
+        "epsilon": epsilon, "delta": delta, "seed": seed, "expected_records": n,
     }  # fmt: skip
     bundle = ShadowBundle(np.concatenate(logits), plan.membership, plan.used, details=details)
     return PrivateTraining(bundle, epsilon, delta, n_clipped / max(1, n_taken))
@@ -130,7 +136,9 @@ def train_dp(
 class _PrivateModels:
     """The models of one chunk, stacked, each with its own stream of batches and noise."""
 
-    def __init__(self, job: Job, chosen: range, noise_multiplier: float, clip: float, sample_rate: float):
+    def __init__(
+        self, job: Job, chosen: range, noise_multiplier: float, clip: float, sample_rate: float, expected_batch: float
+    ):
         modules = [job.fresh_model(m) for m in chosen]
         self.records, self.labels = job.tensors(like=modules[0])
         self.stack = BatchedPerceptrons(modules)
@@ -141,8 +149,7 @@ class _PrivateModels:
         self.batches = [np.random.default_rng(int(one)) for one, _ in seeds]
         self.noise_streams = [torch.Generator().manual_seed(int(other >> np.uint64(1))) for _, other in seeds]
         self.noise, self.clip, self.sample_rate = noise_multiplier * clip if noise_multiplier else 0, clip, sample_rate
-        self.expected = np.array([[sample_rate * len(m)] for m in self.members])
-        self.scale = torch.from_numpy(self.noise / self.expected).to(self.records)
+        self.expected = expected_batch  # qn
 
     def step(self) -> tuple[int, int]:
         """One step of every model; how many gradients were clipped, of how many."""
@@ -173,7 +180,7 @@ class _PrivateModels:
         """σC N(0, I)/(qn) for every parameter, (m, n_parameters), each model from its own stream."""
         n = self.flat.shape[1]
         drawn = [torch.randn(n, generator=stream, dtype=self.flat.dtype) for stream in self.noise_streams]
-        return torch.stack(drawn).to(self.flat.device) * self.scale
+        return torch.stack(drawn).to(self.flat.device) * (self.noise / self.expected)
 
     def logits(self) -> np.ndarray:
         """(m, n_records, n_classes) outputs on all records."""
@@ -199,6 +206,16 @@ def clipped_sums(
     """Σ_i w_i min(1, C/‖g_i‖) g_i for each parameter of stacked models, and the norms ‖g_i‖, (m, batch).
 
     x is (m, batch, ...), y and ``weights`` (m, batch); a weight of 0 leaves a record out.
+
+    A layer of zeros gives two classes one half each: x = (√7, 0) has a gradient of length √(½ (7 + 1)) = 2.
+
+    >>> layer = nn.Linear(2, 2)
+    >>> nn.init.zeros_(layer.weight), nn.init.zeros_(layer.bias)  # doctest: +ELLIPSIS
+    (...)
+    >>> x, y = torch.tensor([[[7**0.5, 0.0]]]), torch.tensor([[0]])
+    >>> sums, norms = clipped_sums(BatchedPerceptrons([layer]), x, y, torch.ones(1, 1), clip=1.0)
+    >>> round(norms.item(), 5), round(float(sum(s.square().sum() for s in sums)) ** 0.5, 5)
+    (2.0, 1.0)
     """
     inputs, outputs = [], []
     a = x.flatten(2)

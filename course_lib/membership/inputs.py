@@ -14,7 +14,15 @@ _ROW_SUM_TOLERANCE = 1e-3  # half-precision posteriors of a hundred classes sum 
 
 
 def as_logits(logits, n_classes: int | None = None) -> np.ndarray:
-    """Logits as (n, n_classes) float64, finite, and not posteriors by mistake."""
+    """Logits as (n, n_classes) float64, finite, and not posteriors by mistake.
+
+    >>> as_logits([[2, 0], [0, 1]]).tolist()
+    [[2.0, 0.0], [0.0, 1.0]]
+    >>> as_logits([[0.9, 0.1]])
+    Traceback (most recent call last):
+    ...
+    ValueError: the logits are rows that sum to 1, so they look like posteriors: pass log_posteriors(...)
+    """
     rows = as_numpy(logits)
     if rows.ndim != 2 or rows.shape[1] < 2 or not len(rows):
         raise ValueError(f"logits have shape {rows.shape}; (n_records, n_classes) with at least two classes is needed")
@@ -37,7 +45,11 @@ def _finite_logits(rows: np.ndarray) -> np.ndarray:
 
 
 def as_labels(y, n_rows: int, n_classes: int) -> np.ndarray:
-    """Labels as (n_rows,) int64 in 0..n_classes-1."""
+    """Labels as (n_rows,) int64 in 0..n_classes-1.
+
+    >>> as_labels([1.0, 0.0], n_rows=2, n_classes=2).tolist()
+    [1, 0]
+    """
     labels = whole_labels(y, n_classes)
     if len(labels) != n_rows:
         raise ValueError(f"there are {len(labels)} labels for {n_rows} rows; one a row is needed")
@@ -45,12 +57,22 @@ def as_labels(y, n_rows: int, n_classes: int) -> np.ndarray:
 
 
 def as_shadows(bundle: ShadowBundle, y) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (n_models, n_records, n_classes) float64 and labels of a bundle, checked."""
+    """Logits (n_models, n_records, n_classes) float64 and labels of a bundle, checked.
+
+    >>> bundle = ShadowBundle(np.zeros((1, 2, 3), dtype=np.float32), [[True, False]])
+    >>> logits, labels = as_shadows(bundle, [2, 0])
+    >>> logits.shape, str(logits.dtype), labels.tolist()
+    ((1, 2, 3), 'float64', [2, 0])
+    """
     return _finite_logits(bundle.logits), as_labels(y, bundle.n_records, bundle.n_classes)
 
 
 def as_records(records, n_rows: int, n_records: int) -> np.ndarray:
-    """Which record of the bundle each scored row is; all of them in order if not said."""
+    """Which record of the bundle each scored row is; all of them in order if not said.
+
+    >>> as_records(None, n_rows=3, n_records=3).tolist(), as_records([5, 5], n_rows=2, n_records=9).tolist()
+    ([0, 1, 2], [5, 5])
+    """
     if records is None:
         if n_rows != n_records:
             raise ValueError(
@@ -69,12 +91,24 @@ def as_records(records, n_rows: int, n_records: int) -> np.ndarray:
 
 
 def as_wanted(records, n_records: int) -> np.ndarray:
-    """The records an attack is fitted for; all of them if not said."""
+    """The records an attack is fitted for; all of them if not said.
+
+    >>> as_wanted(None, 3).tolist(), as_wanted([2, 0], 3).tolist()
+    ([0, 1, 2], [2, 0])
+    """
     return as_records(records, n_records if records is None else len(records), n_records)
 
 
 def require_models(chosen: np.ndarray, wanted: np.ndarray, side: str) -> None:
-    """Every wanted record is in (or out) for at least one shadow model."""
+    """Every wanted record is in (or out) for at least one shadow model.
+
+    >>> was_in = np.array([[True, False], [True, False]])
+    >>> require_models(was_in, np.array([0]), "in")
+    >>> require_models(was_in, np.array([0, 1]), "in")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    ValueError: 1 records (record 1) are never in: ...
+    """
     never = wanted[~chosen[:, wanted].any(axis=0)]
     if len(never):
         which = f"{len(never)} records (record {first_few(never)})"
@@ -98,7 +132,13 @@ def target_rows(attack, logits, records: Sequence[int] | None, n_records: int | 
 
 
 def require_fitted(scores: np.ndarray, places: np.ndarray) -> None:
-    """No score is NaN, as it is for a record that ``fit`` left out."""
+    """No score is NaN, as it is for a record that ``fit`` left out.
+
+    >>> require_fitted(np.array([0.5, np.nan]), np.array([7, 8]))
+    Traceback (most recent call last):
+    ...
+    ValueError: records 8 were left out of fit(..., records=...): fit the attack for them
+    """
     if np.isnan(scores).any():
         raise ValueError(
             f"records {first_few(places[np.isnan(scores)])} were left out of fit(..., records=...): "
@@ -107,7 +147,11 @@ def require_fitted(scores: np.ndarray, places: np.ndarray) -> None:
 
 
 def as_scores(scores, of: str) -> np.ndarray:
-    """Scores as (n,) float64, finite, at least one."""
+    """Scores as (n,) float64, finite, at least one.
+
+    >>> as_scores([1, 0], "members").tolist()
+    [1.0, 0.0]
+    """
     values = as_numpy(scores).astype(np.float64)
     if values.ndim != 1 or not len(values):
         raise ValueError(f"the scores of {of} have shape {values.shape}; (n,) with n of at least 1 is needed")
@@ -120,7 +164,15 @@ def as_scores(scores, of: str) -> np.ndarray:
 
 
 def as_posteriors(posteriors) -> np.ndarray:
-    """Posteriors as (..., n_classes) float64, each row in [0, 1] with sum 1."""
+    """Posteriors as (..., n_classes) float64, each row in [0, 1] with sum 1.
+
+    >>> as_posteriors([[0.5, 0.5]]).tolist()
+    [[0.5, 0.5]]
+    >>> as_posteriors([[2.0, -1.0]])
+    Traceback (most recent call last):
+    ...
+    ValueError: posteriors hold 2, outside [0, 1]: these look like logits; apply softmax first
+    """
     rows = as_numpy(posteriors).astype(np.float64)
     if rows.ndim < 1 or rows.shape[-1] < 2:
         raise ValueError(f"posteriors have shape {rows.shape}; (..., n_classes) with at least two classes is needed")
@@ -142,6 +194,10 @@ def as_posteriors(posteriors) -> np.ndarray:
 
 
 def first_few(places: Sequence[int], at_most: int = 5) -> str:
-    """A list for an error message, not longer than a line."""
+    """A list for an error message, not longer than a line.
+
+    >>> first_few([3, 1, 4]), first_few(range(9))
+    ('3, 1, 4', '0, 1, 2, 3, 4 and 4 more')
+    """
     shown = ", ".join(str(int(place)) for place in places[:at_most])
     return shown + (f" and {len(places) - at_most} more" if len(places) > at_most else "")

@@ -135,7 +135,16 @@ class Results:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Torch's global random numbers, seeded inside and as they were after."""
+    """Torch's global random numbers, seeded inside and as they were after.
+
+    >>> before = torch.get_rng_state()
+    >>> with seeded(0):
+    ...     first = torch.rand(1)
+    >>> with seeded(0):
+    ...     again = torch.rand(1)
+    >>> torch.equal(first, again), torch.equal(before, torch.get_rng_state())
+    (True, True)
+    """
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices=list(devices)):
         torch.manual_seed(seed)
@@ -171,7 +180,11 @@ def predict_logits(model: nn.Module, X, batch_size: int = 512) -> np.ndarray:
 
 
 def records_for(model: nn.Module, X) -> torch.Tensor:
-    """Records on the model's device and of its type; whole numbers stay so for an embedding."""
+    """Records on the model's device and of its type; whole numbers stay so for an embedding.
+
+    >>> records_for(nn.Linear(2, 1).double(), [[1, 0]]).dtype
+    torch.float64
+    """
     parameter = next(model.parameters())
     records = X if torch.is_tensor(X) else torch.tensor(np.asarray(X))
     embeds = any(isinstance(module, nn.Embedding | nn.EmbeddingBag) for module in model.modules())

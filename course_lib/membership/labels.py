@@ -14,6 +14,15 @@ def whole_labels(y, n_classes: int | None = None) -> np.ndarray:
     ------
     ValueError
         if there is none, one is not whole, or one lies outside the classes.
+
+    Examples
+    --------
+    >>> whole_labels([0.0, 2.0], n_classes=3).tolist()
+    [0, 2]
+    >>> whole_labels([0, 3], n_classes=3)
+    Traceback (most recent call last):
+    ...
+    ValueError: label 3 lies outside 0..2, the 3 classes there are
     """
     labels = as_numpy(y)
     if labels.ndim != 1 or not labels.size:
@@ -34,7 +43,12 @@ def _first_bad(labels: np.ndarray):
 
 
 def as_numpy(values) -> np.ndarray:
-    """A numpy array of a tensor on any device, an array or a list; bfloat16, which numpy lacks, as float32."""
+    """A numpy array of a tensor on any device, an array or a list; bfloat16, which numpy lacks, as float32.
+
+    >>> import torch
+    >>> as_numpy(torch.tensor([1.0, 2.0], requires_grad=True)).tolist(), as_numpy([3]).tolist()
+    ([1.0, 2.0], [3])
+    """
     if hasattr(values, "detach"):
         values = values.detach().cpu()
         values = values.float() if str(values.dtype) == "torch.bfloat16" else values
@@ -49,6 +63,15 @@ def whole_number(name: str, value, least: int = 1) -> int:
     ------
     ValueError
         if it is not whole, or below ``least``.
+
+    Examples
+    --------
+    >>> whole_number("steps", np.int64(3))
+    3
+    >>> whole_number("steps", 0)
+    Traceback (most recent call last):
+    ...
+    ValueError: steps is a whole number from 1, not 0
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ValueError(f"{name} is a whole number from {least}, not {value!r}")

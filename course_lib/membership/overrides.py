@@ -17,7 +17,11 @@ class SettingsError(ValueError):
 
 
 def setting(default: Any, about: str, choices: Iterable[str] = (), least: float = -math.inf, above: float = -math.inf):
-    """A field with a default, what it is for, and the values it takes."""
+    """A field with a default, what it is for, and the values it takes.
+
+    >>> setting(3, "how many", least=1).metadata["about"]
+    'how many'
+    """
     return field(default=default, metadata={"about": about, "choices": tuple(choices), "least": least, "above": above})
 
 
@@ -109,7 +113,12 @@ _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: 
 
 
 def keys_of(settings: type, prefix: str = "") -> dict[str, Key]:
-    """The keys of a dataclass and of those nested in it, by dotted name, in the order of their fields."""
+    """The keys of a dataclass and of those nested in it, by dotted name, in the order of their fields.
+
+    >>> from course_lib.membership.settings import OptimizerSettings
+    >>> keys_of(OptimizerSettings)["lr"].type_name
+    'float'
+    """
     hints = get_type_hints(settings)
     found = {}
     for one in fields(settings):
@@ -125,7 +134,12 @@ def keys_of(settings: type, prefix: str = "") -> dict[str, Key]:
 
 
 def flat(settings: Any, prefix: str = "") -> dict[str, Any]:
-    """The values of nested dataclasses by dotted name."""
+    """The values of nested dataclasses by dotted name.
+
+    >>> from course_lib.membership.settings import OptimizerSettings
+    >>> flat(OptimizerSettings(lr=0.5), prefix="o.")["o.lr"]
+    0.5
+    """
     values = {}
     for one in fields(settings):
         value = getattr(settings, one.name)
@@ -134,7 +148,12 @@ def flat(settings: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def with_values(settings: Any, values: Mapping[str, Any]) -> Any:
-    """The settings with some values replaced, given by dotted name."""
+    """The settings with some values replaced, given by dotted name.
+
+    >>> from course_lib.membership.settings import Settings
+    >>> with_values(Settings(), {"shadow.n_models": 3}).shadow.n_models
+    3
+    """
     direct = {name: value for name, value in values.items() if "." not in name}
     parts: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
@@ -152,6 +171,11 @@ def known_name(name: str, keys: Mapping[str, Key], aliases: Mapping[str, str]) -
     ------
     SettingsError
         if there is none; the message names the nearest.
+
+    Examples
+    --------
+    >>> known_name("SHADOW.ALPHA", {"shadow.lr": None}, {"alpha": "lr"})
+    'shadow.lr'
     """
     parts = [part.replace("-", "_") for part in name.lower().split(".")]
     meant = ".".join(p for p in (aliases.get(part, part) for part in parts) if p)
@@ -163,7 +187,11 @@ def known_name(name: str, keys: Mapping[str, Key], aliases: Mapping[str, str]) -
 
 
 def pairs_of(words: Iterable[str]) -> list[tuple[str, str]]:
-    """Names and values of a command line that writes ``a.b=c`` or ``A.B c``, or both."""
+    """Names and values of a command line that writes ``a.b=c`` or ``A.B c``, or both.
+
+    >>> pairs_of(["a.b=1", "A.C", "2"])
+    [('a.b', '1'), ('A.C', '2')]
+    """
     pairs, rest = [], iter(words)
     for word in rest:
         name, equals, value = word.partition("=")
@@ -183,6 +211,12 @@ def overrides(pairs: Iterable[tuple[str, Any]], keys: Mapping[str, Key], aliases
     ------
     SettingsError
         for an unknown key, a value it does not take, or a key that is given twice.
+
+    Examples
+    --------
+    >>> key = Key("n", int, 3, "how many", (), least=1, above=-math.inf)
+    >>> overrides([("N", "7")], {"n": key}, aliases={})
+    {'n': 7}
     """
     values: dict[str, Any] = {}
     for written, given in pairs:

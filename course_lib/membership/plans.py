@@ -200,6 +200,14 @@ def warn_of_equal_rows(X, split: Split) -> int:
     return n
 
 
+def _pairs(n_records: int, n_models: int) -> tuple[int, int]:
+    """(number of pairs, number of records), checked."""
+    whole_number("n_records", n_records, least=2)
+    if whole_number("n_models", n_models, least=2) % 2:
+        raise ValueError(f"n_models is even, since models come in pairs, not {n_models}")
+    return n_models // 2, n_records
+
+
 @dataclass(frozen=True, eq=False)
 class ShadowPlan:
     """Which model trains on which record.
@@ -248,7 +256,11 @@ class ShadowPlan:
         return self.membership.shape[1]
 
     def subset(self, model_indices) -> ShadowPlan:
-        """Some of the models, each of which trains as it does in the whole plan."""
+        """Some of the models, each of which trains as it does in the whole plan.
+
+        >>> ShadowPlan.half_sampling(n_records=4, n_models=4, seed=0).subset([3]).numbers.tolist()
+        [3]
+        """
         chosen = model_numbers(model_indices, self.n_models)
         return ShadowPlan(self.membership[chosen], self.used[chosen], self.numbers[chosen])
 
@@ -309,9 +321,7 @@ class ShadowPlan:
         >>> ShadowPlan.half_sampling(n_records=6, n_models=4, seed=0).membership.sum(axis=0).tolist()
         [2, 2, 2, 2, 2, 2]
         """
-        whole_number("n_records", n_records, least=2)
-        if whole_number("n_models", n_models, least=2) % 2:
-            raise ValueError(f"n_models is even, since models come in pairs, not {n_models}")
+        _pairs(n_records, n_models)
         generator = np.random.default_rng(seed)
         membership = np.zeros((n_models, n_records), dtype=bool)
         for first in range(0, n_models, 2):
@@ -319,6 +329,29 @@ class ShadowPlan:
             membership[first, half] = True
             membership[first + 1] = ~membership[first]
         return cls(membership)
+
+    @classmethod
+    def fair_coins(cls, n_records: int, n_models: int, seed: int) -> ShadowPlan:
+        """Each record is in by a fair coin of its own; models in complementary pairs.
+
+        So each record is in for exactly half of the models, and for any one model the coins are independent: a
+        record comes and goes alone, as in the definition of differential privacy and in an audit from one run
+        (Steinke et al. 2023). In ``half_sampling`` another one goes where a record comes. Training sets differ in
+        size here, so ``train_shadows`` cannot stack all models; ``train_dp`` can.
+
+        Raises
+        ------
+        ValueError
+            as in ``half_sampling``, or if a model gets no record, which happens when there are few.
+
+        Examples
+        --------
+        >>> plan = ShadowPlan.fair_coins(n_records=6, n_models=4, seed=0)
+        >>> plan.membership.sum(axis=0).tolist(), plan.membership.sum(axis=1).tolist()
+        ([2, 2, 2, 2, 2, 2], [3, 3, 1, 5])
+        """
+        coins = np.random.default_rng(seed).random(_pairs(n_records, n_models)) < 0.5
+        return cls(np.stack([coins, ~coins], axis=1).reshape(n_models, n_records))
 
     @classmethod
     def victim(cls, split: Split, n_records: int | None = None) -> ShadowPlan:

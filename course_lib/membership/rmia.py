@@ -101,7 +101,13 @@ class RMIA:
         return self
 
     def ratios(self, logits, y, records=None) -> np.ndarray:
-        """r(x) = p(x | target) / p(x), as (n,) float64, 0 or more; parameters and errors as for ``score``."""
+        """r(x) = p(x | target) / p(x), as (n,) float64, 0 or more; parameters and errors as for ``score``.
+
+        >>> logits = np.log([[[0.8, 0.2]], [[0.4, 0.6]]])
+        >>> attack = RMIA().fit(ShadowBundle(logits, [[True], [False]]), y=[0])
+        >>> attack.ratios(np.log([[0.9, 0.1]]), [0]).round(9).tolist()  # 0.9 over (0.8 + 0.4) / 2
+        [1.5]
+        """
         n_records = None if self.marginals is None else len(self.marginals)
         rows, places = target_rows(self, logits, records, n_records)
         ratios = _posterior_of_label(rows, as_labels(y, *rows.shape)) / self.marginals[places]

@@ -143,7 +143,11 @@ def meaning(settings: Settings) -> dict[str, Any]:
 
 
 def default_folder(settings: Settings) -> Path:
-    """``runs/DATA-LETTERS``: the same settings lead to the same folder, others to another."""
+    """``runs/DATA-LETTERS``: the same settings lead to the same folder, others to another.
+
+    >>> default_folder(Settings()) == default_folder(Settings()), default_folder(Settings()).parent.name
+    (True, 'runs')
+    """
     text = json.dumps(meaning(settings), sort_keys=True)
     return Path("runs") / f"{settings.data.name}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
 

@@ -228,6 +228,12 @@ def optimizer_of(settings: OptimizerSettings) -> partial:
     ------
     SettingsError
         if it has no momentum and one is set.
+
+    Examples
+    --------
+    >>> import torch
+    >>> optimizer_of(OptimizerSettings(name="sgd", lr=0.5))([torch.zeros(1, requires_grad=True)]).defaults["lr"]
+    0.5
     """
     options = {"lr": settings.lr, "weight_decay": settings.weight_decay}
     if settings.momentum and settings.name not in ("sgd", "rmsprop"):
@@ -251,7 +257,11 @@ def settings_help() -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as the command line takes it."""
+    """A value as the command line takes it.
+
+    >>> shown((64, 32)), shown(True), shown("")
+    ('64,32', 'true', 'none')
+    """
     if isinstance(value, tuple):
         return ",".join(map(str, value)) or "none"
     if isinstance(value, bool):

@@ -91,7 +91,12 @@ class Synthesis:
 
 
 def random_bits(generator: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    """Fair coins, 0.0 or 1.0."""
+    """Fair coins, 0.0 or 1.0.
+
+    >>> bits = random_bits(np.random.default_rng(0), (100, 4))
+    >>> bits.shape, np.unique(bits).tolist()
+    ((100, 4), [0.0, 1.0])
+    """
     return generator.integers(2, size=shape).astype(np.float32)
 
 

@@ -26,7 +26,12 @@ LARGEST_MAPPED_IMAGE = 16 * 16
 
 
 def row_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """-log softmax(logits)[label] of each row: (n, K) and (n,) to (n,)."""
+    """-log softmax(logits)[label] of each row: (n, K) and (n,) to (n,).
+
+    >>> import torch
+    >>> row_cross_entropy(torch.zeros(2, 2), torch.tensor([0, 1])).round(decimals=3)
+    tensor([0.6930, 0.6930])
+    """
     return cross_entropy(logits, labels, reduction="none")
 
 
@@ -161,6 +166,14 @@ def checked_data(X, y, plan: ShadowPlan) -> tuple[np.ndarray, np.ndarray]:
     ------
     ValueError
         as ``train_shadows`` says.
+
+    Examples
+    --------
+    >>> plan = ShadowPlan.half_sampling(4, 2, seed=0)
+    >>> checked_data(np.zeros((3, 2)), [0, 1, 0], plan)
+    Traceback (most recent call last):
+    ...
+    ValueError: the plan is over 4 records, X has 3; plan over all of X
     """
     records, labels = as_numpy(X), whole_labels(y)
     if records.dtype.kind not in "biuf" or records.ndim < 2:

@@ -33,7 +33,14 @@ class VmappedModels:
 
 
 def why_not(models: list[nn.Module], records: torch.Tensor) -> str | None:
-    """What keeps these models from being mapped, tried on copies and a few records; None where nothing does."""
+    """What keeps these models from being mapped, tried on copies and a few records; None where nothing does.
+
+    >>> records = torch.ones(2, 3)
+    >>> why_not([nn.Linear(3, 1), nn.Linear(3, 1)], records) is None
+    True
+    >>> why_not([nn.Dropout(), nn.Dropout()], records) is None
+    False
+    """
     copies = copy.deepcopy(models)
     try:
         VmappedModels(copies).train(records.expand(len(copies), *records.shape)).sum().backward()

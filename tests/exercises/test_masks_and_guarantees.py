@@ -13,7 +13,9 @@ from verdicts import Because, Examples, verdict_tests
 from course_lib.checks import masks_and_guarantees as checks
 from course_lib.datasets import purchase_like
 from course_lib.membership import (
+    RMIA,
     LiRA,
+    LossThreshold,
     ShadowAttack,
     ShadowPlan,
     auc,
@@ -24,12 +26,14 @@ from course_lib.membership import (
     noise_for_epsilon,
     rdp_epsilon,
     roc,
+    round_posteriors,
     smoothed_cross_entropy,
     temperature,
     top_k,
     train_dp,
     train_shadows,
 )
+from course_lib.membership.accounting import log_moment
 
 
 def by_hand(seed):
@@ -195,8 +199,8 @@ def reached(attack, targets, y):
     return auc(scores[targets.membership], scores[~targets.membership])
 
 
-def masked(mask, bundle):
-    return replace(bundle, logits=log_posteriors(mask(softmax(bundle.logits, axis=-1))))
+def masked(mask, bundle, floor=1e-7):
+    return replace(bundle, logits=log_posteriors(mask(softmax(bundle.logits, axis=-1)), floor))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -217,32 +221,73 @@ def test_a_temperature_fools_who_ignores_it(seed):
     assert reached(attack, warm, y) < 0.56 > reached(ShadowAttack().fit(masked(mask, few), y), warm, y)
     assert reached(LiRA().fit(shadows, y), warm, y) < 0.62
     assert reached(LiRA().fit(masked(mask, shadows), y), warm, y) > 0.87
+    assert reached(RMIA().fit(shadows, y), warm, y) < 0.65
+    assert reached(RMIA().fit(masked(mask, shadows), y), warm, y) > 0.87
+    assert reached(LossThreshold(), warm, y) > reached(LossThreshold(), targets, y) - 0.03
     undone = masked(partial(temperature, temperature=1 / 20), warm)
     assert reached(attack, undone, y) == pytest.approx(reached(attack, targets, y), abs=0.01)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_rounding_fools_one_attack_and_a_label_alone_fools_none_altogether(seed):
+    y, targets, shadows = halves(seed)
+    tenths = partial(masked, partial(round_posteriors, decimals=1), floor=0.05)
+    labels = partial(masked, partial(round_posteriors, decimals=0), floor=0.5)
+    ignored, known = ([reached(a.fit(s, y), tenths(targets), y) for a in (LiRA(), RMIA())]
+                      for s in (shadows, tenths(shadows)))  # fmt: skip
+    assert ignored[0] < 0.8 and ignored[1] > 0.89 and min(known) > 0.88
+    for attack in (LiRA(), RMIA()):
+        assert 0.63 < reached(attack.fit(labels(shadows), y), labels(targets), y) < 0.72
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_softer_labels_leak_more(seed):
     y, targets, shadows = halves(seed)
     _, soft_targets, soft_shadows = halves(seed, smoothing=0.3)
-    gain = reached(LiRA().fit(soft_shadows, y), soft_targets, y) - reached(LiRA().fit(shadows, y), targets, y)
-    assert 0.005 < gain < 0.06
+    soft, plain = LiRA().fit(soft_shadows, y), LiRA().fit(shadows, y)
+    assert 0.005 < reached(soft, soft_targets, y) - reached(plain, targets, y) < 0.06
+    # Being in moves a record less, and the models that had it differ less still.
+    gain = np.mean(soft.means["in"] - soft.means["out"]) / np.mean(plain.means["in"] - plain.means["out"])
+    assert soft.deviations["in"][0] / plain.deviations["in"][0] < gain - 0.05 < 0.75
 
 
 def test_the_accountant_is_below_the_first_papers():
-    assert 0.9 < rdp_epsilon(4.0, 0.01, 10_000, 1e-5) < 1.27
+    """The first paper's own conversion, over whole orders, gives its 1.26 from our Rényi divergences."""
+    first = min((10_000 * log_moment(4.0, 0.01, order) - math.log(1e-5)) / (order - 1) for order in range(2, 65))
+    assert first == pytest.approx(1.26, abs=0.005)
+    assert 0.9 < rdp_epsilon(4.0, 0.01, 10_000, 1e-5) < 1.26
+
+
+@cache
+def curve_of(promise, seed):
+    """LiRA's curve on four targets of the page's twenty-class shop, trained with the noise of a promise."""
+    X, y = purchase_like(4000, n_classes=20, seed=seed)
+    plan = ShadowPlan.fair_coins(4000, 20, seed)
+    noise = noise_for_epsilon(promise, 0.1, 200, 1e-5)
+    bundle = train_dp(
+        X, y, plan, network("mlp", 100, 20), partial(torch.optim.SGD, lr=1.0), noise, 1.0, 0.1, 200, seed=seed,
+        expected_records=2000,
+    ).bundle  # fmt: skip
+    attack = LiRA().fit(bundle.subset(range(4, 20)), y)
+    scores = np.stack([attack.score(rows, y) for rows in bundle.logits[:4]])
+    return roc(scores[plan.membership[:4]], scores[~plan.membership[:4]])
+
+
+def excess(curve, epsilon):
+    return (curve.tpr - dp_tpr_bound(epsilon, 1e-5, curve.fpr)).max()
+
+
+CHANCE = 4 * math.sqrt(0.25 / 8000)  # four standard errors of a share of 8,000 records
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_curve_enters_its_region(seed):
-    """Strict promise, and the loosest whose bound says something at one false alarm in a hundred."""
-    X, y = purchase_like(4000, n_classes=20, seed=seed)
-    plan = ShadowPlan.half_sampling(4000, 20, seed)
-    sgd = partial(torch.optim.SGD, lr=1.0)
-    for epsilon in (1.9, 4.0):
-        noise = noise_for_epsilon(epsilon, 0.1, 200, 1e-5)
-        bundle = train_dp(X, y, plan, network("mlp", 100, 20), sgd, noise, 1.0, 0.1, 200, seed=seed).bundle
-        attack = LiRA().fit(bundle.subset(range(4, 20)), y)
-        scores = np.stack([attack.score(rows, y) for rows in bundle.logits[:4]])
-        curve = roc(scores[plan.membership[:4]], scores[~plan.membership[:4]])
-        assert (curve.tpr - dp_tpr_bound(epsilon, 1e-5, curve.fpr)).max() < 4 * math.sqrt(0.25 / 8000)
+    """Records come and go alone, by coins; a fixed half would be two steps of the promise."""
+    for epsilon in (1.9, 4.0) if seed else (1.9,):
+        assert excess(curve_of(epsilon, seed), epsilon) < CHANCE
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_curve_enters_the_region_of_a_promise_that_was_not_kept(seed):
+    """The control of the test above: with no noise, the same attack and the same records break ε = 0.1."""
+    assert excess(curve_of(math.inf, seed), 0.1) > 2 * CHANCE

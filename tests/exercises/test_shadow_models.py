@@ -139,6 +139,14 @@ def test_exercise_1_changes_with_its_seed(seed):
     assert checks.exercise_1(by_hand(seed + 1), seed=seed).state == "wrong"
 
 
+@pytest.mark.parametrize(("records", "said"), [(1500, "that is the cost"), (1000, "no other person's record")])
+def test_the_cost_that_is_named_is_the_one_that_was_paid(records, said, monkeypatch):
+    figures = {(1000, 30, 0.0): (0.76, 0.80), (records, 20, 0.01): (0.76, 0.70)}
+    monkeypatch.setattr(checks, "train_and_attack", lambda n, epochs, decay, seed: figures[n, epochs, decay])
+    verdict = checks.exercise_5((records, 20, 0.01))
+    assert verdict.state == "right" and said in verdict.message
+
+
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))]
 
 

@@ -19,8 +19,8 @@ from course_lib.gradients import (
     pattern_bound,
     ratio_groups,
     reconstruct_exclusive,
+    subset_patterns,
 )
-from course_lib.gradients.two_exclusive import subset_patterns
 
 DOUBLE = torch.float64
 PATTERNS = st.integers(1, 6).flatmap(
@@ -193,6 +193,17 @@ def test_subsets_agree_with_brute_force():
     reach = torch.randn(5, 40, generator=generator, dtype=DOUBLE)
     active = torch.rand(5, 40, generator=generator) < 0.5
     assert torch.equal(subset_patterns(reach, (reach * active).sum(0), 1e-16), active)
+
+
+def test_sets_that_cannot_be_told_are_refused():
+    reach = torch.ones(2, 3, dtype=DOUBLE)
+    with pytest.raises(ValueError, match="others own fewer than two"):
+        subset_patterns(reach, torch.tensor([1.0, 2.0, 0.5]), 1e-16)
+    with pytest.raises(ValueError, match=r"reach has shape \(2, 3\), bias \(2,\)"):
+        subset_patterns(reach, torch.ones(2), 1e-16)
+    for size in (0, 17):
+        with pytest.raises(ValueError, match=f"{size} samples"):
+            subset_patterns(torch.ones(size, 3, dtype=DOUBLE), torch.ones(3), 1e-16)
 
 
 def test_zero_and_random_gradients_give_nothing():

@@ -7,6 +7,7 @@ from torch.nn.functional import cross_entropy
 
 from course_lib.datasets import photo_crops
 from course_lib.gradients import (
+    activation_pattern,
     client_gradient,
     commit,
     extract_rows,
@@ -110,6 +111,21 @@ def test_one_client_is_cheated_in_one_round_and_only_its_digest_tells(seed):
     assert near.sum() >= 2
     # The server subtracts stored weights, which are rounded: what a gradient gives to 1e-6, this gives to some 1e-4.
     assert exact.sum() < near.sum() / 2
+
+
+def test_rounding_of_stored_weights_blurs_rows_more_for_smaller_steps_and_larger_weights():
+    model, clients, send_trap = cheated(0)
+    errors = {}
+    for weights, sent in (("initial", model), ("trap", send_trap(1, 2, model))):
+        for rate in (0.1, 0.01):
+            upload = federated_rounds(sent, clients[:1], 1, learning_rate=rate, keep_uploads=True).uploads[0, 0]
+            pattern = activation_pattern(sent, clients[0][0])
+            alone = pattern.sum(0) == 1
+            truth = clients[0][0][pattern[:, alone].float().argmax(0)]
+            rows = upload.weight_grads[0][alone] / upload.bias_grads[0][alone][:, None]
+            errors[weights, rate] = ((rows - truth).norm(dim=1) / truth.norm(dim=1)).nanmedian().item()
+    assert all(5 < errors[w, 0.01] / errors[w, 0.1] < 20 for w in ("initial", "trap"))
+    assert all(errors["trap", rate] > 5 * errors["initial", rate] for rate in (0.1, 0.01))
 
 
 def test_the_global_model_learns_as_if_the_cheated_client_had_been_offline():

@@ -102,7 +102,7 @@ def test_what_cannot_be_sent_is_refused(model, x, y, said):
 
 
 def test_an_infinite_gradient_is_named_by_its_parameter():
-    model = mlp([3, 4, 2])
+    model = mlp([3, 16, 2])  # wide enough for some neuron to be active
     with torch.no_grad():
         model[2].bias[0] = float("inf")
     with pytest.raises(ValueError, match=r"the gradient of 0\.weight is not finite: it holds NaN or infinity"):

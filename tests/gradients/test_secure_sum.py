@@ -237,14 +237,18 @@ def test_dead_relus_fire_for_no_input_of_the_range(dtype):
     assert silent[0](worst).diagonal().max() > -1.001  # and the bound is no looser than it says
 
 
-def test_the_sum_of_different_models_shows_the_targets_first_layer():
-    model, clients = mlp([12, 20, 3]), batches(6)
+@pytest.mark.parametrize("sizes", [[12, 20, 3], [12, 20, 8, 3]])
+def test_the_sum_of_different_models_shows_the_targets_first_layer(sizes):
+    model, clients = mlp(sizes), batches(6)
     for target in (0, 4):
         seen, own = inconsistent_round(model, clients, target), client_gradient(model, *clients[target])
         assert torch.equal(seen.weight_grads[0], own.weight_grads[0])
         assert torch.equal(seen.bias_grads[0], own.bias_grads[0])
+        assert torch.equal(seen.weight_grads[1], own.weight_grads[1])  # the others hand on zeros
         assert same(seen.weights, own.weights) and same(seen.biases, own.biases)
-        assert not torch.equal(seen.bias_grads[1], own.bias_grads[1])  # the last layer's are everybody's
+        for mixed in (seen.bias_grads, own.bias_grads), (seen.weight_grads[1:], own.weight_grads[1:]):
+            everybodys = [not torch.equal(a, b) for a, b in list(zip(*mixed, strict=True))[1:]]
+            assert all(everybodys)
     honest = secure_sum([client_gradient(model, *batch) for batch in clients])
     assert not torch.equal(honest.weight_grads[0], own.weight_grads[0])
 

@@ -182,9 +182,28 @@ def test_half_sampling_comes_in_complementary_pairs(n_records, pairs, seed):
         (1, 2, "n_records is a whole number from 2, not 1"),
     ],
 )
-def test_half_sampling_refuses(n_records, n_models, words):
-    with pytest.raises(ValueError, match=words):
-        ShadowPlan.half_sampling(n_records, n_models, seed=0)
+def test_plans_in_pairs_refuse(n_records, n_models, words):
+    for plan in (ShadowPlan.half_sampling, ShadowPlan.fair_coins):
+        with pytest.raises(ValueError, match=words):
+            plan(n_records, n_models, seed=0)
+
+
+def test_fair_coins_are_independent_in_a_model_and_complementary_in_a_pair():
+    """A fixed half has no spread in its size; coins have that of a binomial, and two records do not repel."""
+    coins = ShadowPlan.fair_coins(100, 4000, seed=0).membership
+    assert (coins[0::2] == ~coins[1::2]).all()
+    first = coins[0::2]
+    assert abs(first.mean() - 0.5) < 5 * 0.5 / first.size**0.5
+    assert 25 * 0.8 < first.sum(axis=1).var() < 25 * 1.25  # 2000 draws: standard error 3 %
+    together = first[:, 0::2] == first[:, 1::2]  # of pairs of a half, 49/99 agree in the mean
+    assert abs(together.mean() - 0.5) < 5 * 0.5 / together.size**0.5
+    halves = ShadowPlan.half_sampling(100, 40, seed=0).membership
+    assert halves.sum(axis=1).var() == 0
+
+
+def test_coins_that_leave_a_model_empty_are_an_error():
+    with pytest.raises(ValueError, match="trains on no record; give it some"):
+        ShadowPlan.fair_coins(2, 40, seed=0)
 
 
 def test_the_victims_plan_is_one_row():

@@ -114,9 +114,9 @@ def test_mislabelled_records_are_at_risk(seed):
     attack = LiRA()
     _, non_members, scores = run.scores(attack)
     called = scores > np.quantile(non_members, 0.99)
-    assert called[run.targets.membership & canary].mean() > 0.7
+    assert called[run.targets.membership & canary].mean() > 0.8  # eight seeds: .895 to .925
     gap = attack.means["in"] - attack.means["out"]
-    assert canary[np.argsort(-gap)[:50]].all()
+    assert canary[np.argsort(-gap)[:50]].sum() >= 45  # eight seeds: 48 to 50, and 46 to 50 with 16 shadows
 
 
 @pytest.mark.slow

@@ -1,0 +1,144 @@
+"""The checks of chapter 15 know right answers from plausible wrong ones."""
+
+import numpy as np
+import torch
+from verdicts import Because, Examples, verdict_tests
+
+from course_lib.checks import auditing_a_release as checks
+
+
+def mean_answer(update, pixels):
+    W, b = update.weights, update.biases
+    return (torch.relu(pixels @ W[0].T + b[0]) @ W[1].T + b[1]).softmax(1).mean(0)
+
+
+def grades_of(update, n):
+    pixels = torch.rand(200, 2352, generator=torch.Generator().manual_seed(0))
+    return (n * (mean_answer(update, pixels) - update.bias_grads[1])).round().tolist()
+
+
+def of_grey(update, n):
+    return (n * (mean_answer(update, torch.full((1, 2352), 0.5)) - update.bias_grads[1])).round().numpy()
+
+
+def not_rounded(update, n):
+    pixels = torch.rand(200, 2352, generator=torch.Generator().manual_seed(0))
+    return n * (mean_answer(update, pixels) - update.bias_grads[1])
+
+
+def sign_slipped(update, n):
+    return [-count for count in grades_of(update, n)]
+
+
+def of_one_patient(update, n):
+    return grades_of(update, 1)
+
+
+EXAMPLES = {
+    "exercise_1": [
+        Examples(
+            right=[(14, 4), [14.0, 4], np.array([14, 4])],
+            wrong=[
+                Because((16, 4), "every count"),
+                Because((3, 4), "who is"),
+                Because((4, 14), "other order"),
+                Because((14, 1), "before is right"),
+                Because((15, 4), "after is right"),
+                (6, 3),
+                14,
+                ("14", "4"),
+            ],
+        ),
+        # Seven unwell, two severe, both counts at most six: all but nobody and everybody.
+        Examples(right=[(126, 21)], wrong=[(128, 21), (14, 4), (21, 126), (6, 21)], keywords={"seed": 5}),
+    ],
+    "exercise_2": [
+        Examples(
+            right=[grades_of, of_grey],
+            wrong=[
+                Because(not_rounded, "round them"),
+                Because(sign_slipped, "the sign"),
+                Because(of_one_patient, "add up"),
+                Because(lambda update, n: (3, 3, 2), "a count is off"),
+                Because(lambda update, n: update.missing, "AttributeError"),
+                lambda update, n: [n, 0],
+                (3, 3, 2),
+            ],
+        ),
+        Examples(
+            right=[grades_of],
+            wrong=[not_rounded, sign_slipped, lambda update, n: (2, 3, 3)],
+            keywords={"seed": 5},
+        ),
+    ],
+    "exercise_3": [
+        Examples(
+            right=[
+                [(60_000, 0, 0), (60_000, 120, 31)],
+                ([0, 0, 1], [0, 0, 31]),
+                np.array([[0, 0, 0], [0, 4, 0]]).tolist(),
+            ],
+            wrong=[
+                Because([(0, 0, 0), (1, 1, 0)], "the same for both"),
+                Because([(0, 50, 31), (60_000, 50, 31)], "grants differ"),
+                Because([(70_000, 0, 0), (0, 0, 0)], "income"),
+                Because([(0, -1, 0), (0, 0, 0)], "distance"),
+                [(0, 0), (1, 1)],
+                [(0, 0, 0)],
+                (60_000, 0, 0),
+            ],
+        ),
+        Examples(
+            right=[[(60_000, 0, 0), (60_000, 120, 31)]],
+            wrong=[[(0, 0, 0), (1, 1, 0)], [(0, 50, 31), (60_000, 50, 31)], [(0, 0, 40), (0, 0, 0)]],
+            keywords={"seed": 4},
+        ),
+    ],
+    "exercise_4": [
+        Examples(
+            right=[6, 6.0, np.int64(6)],
+            wrong=[
+                Because(3, "more than a quarter"),
+                Because(5, "more than a quarter"),
+                Because(7, "none of the thresholds"),
+                Because(2, "none of the thresholds"),
+                4.5,
+                "6",
+                [6],
+            ],
+        ),
+        Examples(
+            right=[4],
+            wrong=[Because(6, "costs least"), Because(5, "costs least"), 3],
+            keywords={"seed": 4},
+        ),
+    ],
+    "exercise_5": [
+        Examples(
+            right=[3000, 2995, 2996.0],
+            wrong=[
+                Because(1000, "expect to see one"),
+                Because(51, "95 of 100"),
+                Because(50, "95 of 100"),
+                Because(300, "one in twenty"),
+                Because(20_000, "one in twenty"),
+                0.05,
+                "3000",
+            ],
+        ),
+        Examples(right=[300, 299], wrong=[3000, 100, 5, 20], keywords={"seed": 5}),
+    ],
+}
+
+test_right, test_wrong, test_blank, test_any_answer, test_no_answer_in_a_reason = verdict_tests(checks, EXAMPLES)
+
+
+def test_the_reader_of_counts_is_right_for_many_clinics():
+    for seed in range(0, 24, 3):
+        assert checks.exercise_2(grades_of, seed=seed).state == "right", seed
+
+
+def test_the_seeds_of_the_first_exercise_leave_something_open():
+    for seed in range(60):
+        unwell, severe, threshold = checks.withheld(seed)
+        assert max(severe, unwell - severe) < threshold, seed
