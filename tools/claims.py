@@ -63,6 +63,36 @@ class Claim:
         return ", ".join(parts)
 
 
+@dataclass(frozen=True)
+class Unreached:
+    """A claim that we do not reach, or did not try, and why."""
+
+    id: str
+    source: str
+    says: str
+    why: str
+    page: str = ""  # the page that glues what we got; without one, it was not tried
+    glue: str = ""
+    format: str = "s"
+
+
+def read_unreached(text: str) -> list[Unreached]:
+    """The claims of the table that are not reached; refuses what `read_claims` refuses.
+
+    >>> read_unreached('[[unreached]]\\nid = "a"\\nsource = "k"\\nsays = "s"\\nwhy = "w"')[0].why
+    'w'
+    """
+    known = {field.name for field in fields(Unreached)}
+    rows = tomllib.loads(text).get("unreached", [])
+    for row in rows:
+        name = row.get("id", "without an id")
+        if wrong := (set(row) - known) | ({"id", "source", "says", "why"} - set(row)):
+            raise ValueError(f"unreached {name}: unknown or missing {', '.join(sorted(wrong))}")
+        if ("page" in row) != ("glue" in row):
+            raise ValueError(f"unreached {name}: page and glue belong together")
+    return [Unreached(**row) for row in rows]
+
+
 def read_claims(text: str) -> list[Claim]:
     """The claims of the table.
 
@@ -92,7 +122,7 @@ def read_claims(text: str) -> list[Claim]:
     return claims
 
 
-def page_of(claims: Sequence[Claim]) -> str:
+def page_of(claims: Sequence[Claim], unreached: Sequence[Unreached] = ()) -> str:
     """The Markdown page of the claims; our figures are glued in by the build."""
     lines = [
         "# The papers' claims and ours",
@@ -107,20 +137,41 @@ def page_of(claims: Sequence[Claim]) -> str:
         "|:--|:--|--:|--:|:--|:--|:--|",
     ]
     for claim in claims:
-        document = claim.page.removeprefix("book/").removesuffix(".md")
         unit = f" {claim.unit}" if claim.unit else ""
         paper = "–" if claim.paper is None else f"{claim.paper:,g}{unit}"
         cells = [
             f"{{cite:t}}`{claim.source}`",
-            claim.says.replace("|", "\\|").replace("\n", " ").strip(),
+            in_a_cell(claim.says),
             paper,
-            f"{{glue:text}}`{document}.md::{claim.glue}:{claim.format}`{unit}",
+            our_figure(claim) + unit,
             claim.agreement(),
-            f"{{doc}}`{document}`",
+            f"{{doc}}`{document_of(claim)}`",
             words_of_test(claim.test),
         ]
         lines.append("| " + " | ".join(cells) + " |")
+    if unreached:
+        lines += ["", "## Not reached, or not tried", "", "What the papers claim and this course cannot confirm.", ""]
+        lines += ["| Source | The paper says | Ours | Why | Page |", "|:--|:--|--:|:--|:--|"]
+    for claim in unreached:
+        ours, page = ("not tried", "–") if not claim.page else (our_figure(claim), f"{{doc}}`{document_of(claim)}`")
+        cells = [f"{{cite:t}}`{claim.source}`", in_a_cell(claim.says), ours, in_a_cell(claim.why), page]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def in_a_cell(text: str) -> str:
+    """A text as it may stand in a cell of a Markdown table."""
+    return text.replace("|", "\\|").replace("\n", " ").strip()
+
+
+def document_of(claim: Claim | Unreached) -> str:
+    """The page of a claim as the page of claims links it."""
+    return claim.page.removeprefix("book/").removesuffix(".md")
+
+
+def our_figure(claim: Claim | Unreached) -> str:
+    """The role that puts the figure of the run where it stands."""
+    return f"{{glue:text}}`{document_of(claim)}.md::{claim.glue}:{claim.format}`"
 
 
 def words_of_test(test: str) -> str:
@@ -133,7 +184,7 @@ def words_of_test(test: str) -> str:
     return f"{name.removeprefix('test_').replace('_', ' ')} ({Path(file).stem.removeprefix('test_').replace('_', ' ')})"
 
 
-def page_problems(claim: Claim, text: str | None) -> list[str]:
+def page_problems(claim: Claim | Unreached, text: str | None) -> list[str]:
     """What a claim's page lacks: the page itself, the glued key, an assert."""
     if text is None or not is_notebook(text):
         return [f"claim {claim.id}: there is no notebook page {claim.page}"]
@@ -160,21 +211,21 @@ def value_problems(claims: Sequence[Claim], value: Callable[[Claim], float | Non
     return problems
 
 
-def table_problems(claims: Sequence[Claim], root: Path = ROOT) -> list[str]:
+def table_problems(claims: Sequence[Claim], unreached: Sequence[Unreached] = (), root: Path = ROOT) -> list[str]:
     """What is wrong with the table without running anything: pages, references, the generated page."""
     from course_index import read_references
 
     references = read_references(root / "book" / "references.bib")
     problems = [
         f"claim {claim.id}: {claim.source!r} is not in references.bib"
-        for claim in claims
+        for claim in (*claims, *unreached)
         if claim.source not in references
     ]
-    for claim in claims:
+    for claim in (*claims, *(row for row in unreached if row.page)):
         path = root / claim.page
         problems += page_problems(claim, path.read_text(encoding="utf-8") if path.exists() else None)
     page = root / PAGE
-    if not page.exists() or page.read_text(encoding="utf-8") != page_of(claims):
+    if not page.exists() or page.read_text(encoding="utf-8") != page_of(claims, unreached):
         problems.append(f"{PAGE.as_posix()} is not what {TABLE.as_posix()} says: run `make claims`")
     return problems
 
@@ -198,10 +249,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--root", type=Path, default=ROOT, help="the checkout")
     parser.add_argument("--check", action="store_true", help="write nothing; end with 1 if something is wrong")
     options = parser.parse_args(arguments)
-    claims = read_claims((options.root / TABLE).read_text(encoding="utf-8"))
+    table = (options.root / TABLE).read_text(encoding="utf-8")
+    claims, unreached = read_claims(table), read_unreached(table)
     if not options.check:
-        (options.root / PAGE).write_text(page_of(claims), encoding="utf-8")
-    problems = table_problems(claims, options.root)
+        (options.root / PAGE).write_text(page_of(claims, unreached), encoding="utf-8")
+    problems = table_problems(claims, unreached, options.root)
     print(*problems, sep="\n", end="\n" if problems else "")
     return 1 if problems else 0
 

@@ -9,10 +9,21 @@ from pathlib import Path
 
 import claims
 import pytest
-from claims import Claim, glued_number, page_of, page_problems, read_claims, table_problems, value_problems
+from claims import (
+    Claim,
+    Unreached,
+    glued_number,
+    page_of,
+    page_problems,
+    read_claims,
+    read_unreached,
+    table_problems,
+    value_problems,
+)
 from course_pages import ROOT
 
-CLAIMS = read_claims((ROOT / claims.TABLE).read_text(encoding="utf-8"))
+TABLE = (ROOT / claims.TABLE).read_text(encoding="utf-8")
+CLAIMS, UNREACHED = read_claims(TABLE), read_unreached(TABLE)
 ONE = Claim(
     id="one",
     source="key",
@@ -55,12 +66,17 @@ def row(**changed):
 
 
 def test_the_table_is_sound():
-    assert table_problems(CLAIMS) == []
+    assert table_problems(CLAIMS, UNREACHED) == []
 
 
 def test_the_run_bears_out_every_claim(site):
     values = site.parent / "jupyter_execute"
     assert value_problems(CLAIMS, lambda claim: glued_number(claim, values)) == []
+
+
+@pytest.mark.parametrize("claim", [row for row in UNREACHED if row.page], ids=lambda claim: claim.id)
+def test_the_run_gives_a_figure_for_what_is_not_reached(site, claim):
+    assert not math.isnan(glued_number(claim, site.parent / "jupyter_execute"))
 
 
 def test_every_test_of_the_table_can_be_collected():
@@ -126,6 +142,27 @@ def test_a_table_with_a_mistake_is_refused(table, message):
 def test_the_page_takes_our_figure_from_the_run():
     text = page_of([dataclasses.replace(ONE, format=".1f", unit="%")])
     assert "| There is one. | 7 % | {glue:text}`part/chapter.md::n:.1f` % | ± 1 | {doc}`part/chapter` |" in text
+
+
+def test_what_is_not_reached_stands_apart_with_its_reason():
+    tried = Unreached("a", "key", "Ten.", "Too | few.", page="book/part/chapter.md", glue="n", format=".1f")
+    text = page_of([ONE], [tried, Unreached("b", "key", "All.", "No data.")]).split("## Not reached")[1]
+    assert "| Ten. | {glue:text}`part/chapter.md::n:.1f` | Too \\| few. | {doc}`part/chapter` |" in text
+    assert "| All. | not tried | No data. | – |" in text
+    assert "Not reached" not in page_of([ONE])
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('says = "s"\nsource = "k"', "unreached a: unknown or missing why"),
+        ('says = "s"\nsource = "k"\nwhy = "w"\npaper = 3', "unreached a: unknown or missing paper"),
+        ('says = "s"\nsource = "k"\nwhy = "w"\nglue = "n"', "unreached a: page and glue belong together"),
+    ],
+)
+def test_a_row_of_the_unreached_with_a_mistake_is_refused(row, message):
+    with pytest.raises(ValueError, match=message):
+        read_unreached(f'[[unreached]]\nid = "a"\n{row}\n')
 
 
 def small_course(root: Path) -> Path:
