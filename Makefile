@@ -57,7 +57,7 @@ test-lowest:  ## run the library's tests on the oldest versions that pyproject.t
 	$(LOWEST)/bin/uv pip install --python $(LOWEST)/bin/python --resolution lowest-direct \
 	  --override $(LOWEST)/torch.txt -e '.[book,test]'
 	$(LOWEST)/bin/python -m pytest -rs tests/reconstruction tests/minimisation tests/exercises course_lib \
-	  tests/test_datasets.py tests/test_plotting.py tests/test_progress.py tests/test_imports.py \
+	  tests/datasets tests/plotting tests/test_progress.py tests/test_display.py tests/test_imports.py \
 	  -m "not slow" -n $(WORKERS) --dist loadfile
 
 .PHONY: serve
