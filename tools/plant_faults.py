@@ -132,11 +132,16 @@ def drawn(root: Path, seed: int, count: int) -> list[Fault]:
 
 
 def suites_of(root: Path, fault: Fault) -> list[list[str]]:
-    """The tests and doctests of the faulted module, which notice most; then those of its whole part."""
+    """The tests and doctests of the faulted module, which notice most; then those of its whole part.
+
+    A chapter's checks know nothing of each other's: there the first are all.
+    """
     part, module = Path(fault.path).parts[1].removesuffix(".py"), Path(fault.path).stem
     folder = "exercises" if part == "checks" else part
     own = [fault.path, f"tests/{folder}/test_{module}.py"]
     whole = [f"{PACKAGE}/{part}", f"tests/{folder}"] if (root / PACKAGE / part).is_dir() else [f"tests/test_{part}.py"]
+    if part == "checks" and (root / own[1]).exists():
+        whole = own
     return [[path for path in suite if (root / path).exists()] for suite in (own, whole)]
 
 
@@ -146,7 +151,8 @@ def verdict(tree: Path, fault: Fault) -> str:
     sound = module.read_text(encoding="utf-8")
     module.write_text(planted(sound, fault), encoding="utf-8")
     try:
-        noticed = any(_fails(tree, suite, fault) for suite in suites_of(tree, fault))
+        own, whole = suites_of(tree, fault)
+        noticed = _fails(tree, own, fault) or (whole != own and _fails(tree, whole, fault))
     except subprocess.TimeoutExpired:
         return "noticed, by running too long"
     finally:
