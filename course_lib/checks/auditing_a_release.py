@@ -127,7 +127,7 @@ def form_and_minimiser(seed: int = 0) -> tuple[Program, Minimiser]:
     >>> list(form_and_minimiser()[0].domains)
     ['income', 'distance', 'visits']
     """
-    form = publish(health_service(seed, n_records=4)).form
+    form = publish(health_service(seed, n_records=40)).form
     return form, best_distributed(form)
 
 
@@ -163,7 +163,7 @@ def ward(seed: int = 0) -> Release:
     >>> ward().table.n
     8
     """
-    return publish(health_service(_ward_seed(seed), n_records=4))
+    return publish(health_service(_ward_seed(seed), n_records=40))
 
 
 def _ward_seed(seed: int) -> int:
@@ -178,7 +178,7 @@ def withholding(threshold: int, seed: int = 0) -> PublishedTable:
     """
     table = ward(seed).table
     layout = [(row.name, row.where) for row in table.statistics]
-    people = health_service(_ward_seed(seed), n_records=4).people
+    people = health_service(_ward_seed(seed), n_records=40).people
     return tabulate(people, layout, table.schema, rounding=table.rounding, suppression_threshold=threshold)
 
 
