@@ -244,7 +244,14 @@ def test_with_data_the_quantile_is_counted(batch_size):
     assert share == pytest.approx(1 / batch_size, abs=0.011)
 
 
+def test_pictures_that_are_all_equal_cannot_be_tuned_on():
+    with pytest.warns(UserWarning, match="no scale exposes any of the surrogate inputs"):
+        tune_trap_scale(torch.zeros(10, 8), 2, 5, [0.5, 0.9])
+
+
 def test_the_quantile_keeps_dtype():
+    half = quantile_bias(torch.ones(2, 3).half(), 10, torch.rand(50, 3))
+    assert half.dtype == torch.float16 and torch.isfinite(half).all()
     assert quantile_bias(torch.ones(2, 3, dtype=torch.float64), 10).dtype == torch.float64
     assert torch.isfinite(quantile_bias(torch.ones(2, 3), 1)).all()
 
@@ -271,6 +278,7 @@ X = torch.rand(10, 4, generator=torch.Generator().manual_seed(0))
         (lambda: tune_trap_scale(X, 5, 5, [0.5, 1.5]), r"scales \[0.5, 1.5\]: .* each between 0 and 1"),
         (lambda: tune_trap_scale(X * float("nan"), 5, 5, [0.9]), "surrogate_inputs is not finite"),
         (lambda: quantile_bias(X, 0), "batch_size is 0; at least 1 is needed"),
+        (lambda: quantile_bias(X, float("nan")), "batch_size is nan; at least 1 is needed"),
         (lambda: quantile_bias(X[0], 5), r"weight has shape \(4,\); \(n_neurons, n_features\) is needed"),
         (lambda: quantile_bias(X / 0, 5), "weight is not finite"),
         (lambda: quantile_bias(X, 5, torch.rand(3, 5)), r"surrogate of shape \(3, 5\); \(n, 4\) is needed"),
