@@ -91,9 +91,9 @@ def invert_gradient(
     Raises
     ------
     ValueError
-        for an unknown method; a model in half precision, with other parameters than those of linear layers, or other weights than the
-        gradient's; a gradient that is zero or not finite; labels that do not fit, or cannot be read off; numbers of
-        steps, starts or pictures below 1; a total variation without the shape of the pictures.
+        for an unknown method; a model in half precision, with other parameters than those of linear layers, or other
+        weights than the gradient's; a gradient that is zero or not finite; labels that do not fit, or cannot be read
+        off; numbers of steps, starts or pictures below 1; a total variation without the shape of the pictures.
 
     References
     ----------
