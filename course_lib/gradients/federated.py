@@ -103,7 +103,8 @@ def federated_rounds(
     ------
     ValueError
         if there is no client, a client has no picture, a number of rounds, epochs or pictures a step is below 1,
-        the seed is below 0, the learning rate is not above 0, `manipulate` returns a model of other shapes, or training diverges.
+        the seed is below 0, the learning rate is not above 0, `manipulate` returns a model of other shapes, or training
+        diverges.
 
     References
     ----------
