@@ -192,7 +192,7 @@ def assignment(
 
 
 def failures(notebook: nbformat.NotebookNode, folder: Path) -> list[str]:
-    """Run a source notebook with its worked answers; say which marked cells earn nothing, and why."""
+    """Run a source notebook with its worked answers; say which cells stop, marked ones among them, and why."""
     import nbclient
 
     ran = nbformat.from_dict(notebook)
@@ -201,10 +201,9 @@ def failures(notebook: nbformat.NotebookNode, folder: Path) -> list[str]:
     ).execute()
     found = []
     for cell in ran.cells:
-        marks = cell.metadata.get("nbgrader", {})
-        for output in cell.get("outputs", []):
-            if output.output_type == "error" and marks.get("grade"):
-                found.append(f"{marks['grade_id']}: {output.ename}: {output.evalue}")
+        name = cell.metadata.get("nbgrader", {}).get("grade_id", cell.get("id"))
+        errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]
+        found += [f"{name}: {error.ename}: {error.evalue}" for error in errors]
     return found
 
 

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from scipy.special import softmax
 
 from course_lib.capstone.service import GRADES, N_QUESTIONS, HealthService
 from course_lib.gradients import Gradient, client_gradient
@@ -34,7 +35,8 @@ LAYOUT = [
     ("over 65", {"age": range(65, 100)}),
 ]
 FORM = {"income": range(60_001), "distance": range(121), "visits": range(32)}
-N_NEURONS = 800
+LAYERS = [3 * 28 * 28, 800, len(GRADES)]
+ONE_DECIMAL = Rounding("nearest", Fraction(1, 10))
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +82,15 @@ def publish(service: HealthService, seed: int = 0) -> Release:
     >>> publish(health_service(n_records=400)).update.weights[0].shape
     torch.Size([800, 2352])
     """
-    table = tabulate(service.people, LAYOUT, schema=SCHEMA, rounding=Rounding("nearest", Fraction(1, 10)))
-    net = scan_net([service.scans.shape[1], N_NEURONS, len(GRADES)], seed=seed)
-    update = client_gradient(net, torch.from_numpy(service.scans), torch.from_numpy(service.grades))
+    table = tabulate(service.people, LAYOUT, SCHEMA, rounding=ONE_DECIMAL)
+    net = scan_net(LAYERS, seed=seed)
+    scans, grades = map(torch.from_numpy, (service.scans, service.grades))
+    update = client_gradient(net, scans, grades)
     form = program(service.rule, FORM)
-    plan = ShadowPlan(service.members[None], np.ones_like(service.members[None]))
-    logits = train_advisers(service.records, service.advice, plan, seed).logits[0]
-    return Release(table, update, form, torch.from_numpy(logits).double().softmax(1).numpy())
+    town = ShadowPlan(service.members[None])
+    adviser = train_advisers(service.records, service.advice, town, seed)
+    answers = softmax(adviser.logits[0].astype(float), axis=1)
+    return Release(table, update, form, answers)
 
 
 def train_advisers(X: np.ndarray, y: np.ndarray, plan: ShadowPlan, seed: int = 0) -> ShadowBundle:

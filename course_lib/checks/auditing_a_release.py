@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from course_lib.capstone import Release, health_service, publish
-from course_lib.capstone.release import N_NEURONS
+from course_lib.capstone.release import LAYERS
 from course_lib.checks.answers import (
     Unreadable,
     Verdict,
@@ -85,8 +85,8 @@ def noisy_update(seed: int = 0) -> Gradient:
 def _another_clinic(seed: int) -> tuple[Gradient, tuple[int, ...]]:
     draw = torch.Generator().manual_seed(seed)
     grades = torch.randint(3, (N_PATIENTS,), generator=draw)
-    net = mlp([2352, N_NEURONS, 3], seed=100 + seed)
-    update = client_gradient(net, torch.rand(N_PATIENTS, 2352, generator=draw) * 0.6 + 0.2, grades)
+    net = mlp(LAYERS, seed=100 + seed)
+    update = client_gradient(net, torch.rand(N_PATIENTS, LAYERS[0], generator=draw) * 0.6 + 0.2, grades)
     top = max(grad.abs().max().item() for grad in update.weight_grads)
     return add_noise(update, 0.03 * top, seed=seed), tuple(grades.bincount(minlength=3).tolist())
 
@@ -127,7 +127,7 @@ def form_and_minimiser(seed: int = 0) -> tuple[Program, Minimiser]:
     >>> list(form_and_minimiser()[0].domains)
     ['income', 'distance', 'visits']
     """
-    form = publish(health_service(seed, n_records=4)).form
+    form = publish(health_service(seed, n_records=40)).form
     return form, best_distributed(form)
 
 
@@ -163,7 +163,7 @@ def ward(seed: int = 0) -> Release:
     >>> ward().table.n
     8
     """
-    return publish(health_service(_ward_seed(seed), n_records=4))
+    return publish(health_service(_ward_seed(seed), n_records=40))
 
 
 def _ward_seed(seed: int) -> int:
@@ -178,7 +178,7 @@ def withholding(threshold: int, seed: int = 0) -> PublishedTable:
     """
     table = ward(seed).table
     layout = [(row.name, row.where) for row in table.statistics]
-    people = health_service(_ward_seed(seed), n_records=4).people
+    people = health_service(_ward_seed(seed), n_records=40).people
     return tabulate(people, layout, table.schema, rounding=table.rounding, suppression_threshold=threshold)
 
 

@@ -15,6 +15,7 @@ LOOSEST_IN_NOISE = 0.003  # the same under noise: no picture is off by more than
 LOOSEST_ON_GRID = 0.3
 CHANCE = 0.01  # how many rows of a random gradient may pass
 CERTAIN = 1e-9  # below this error a mixture of two samples cannot pass for one
+SURE_SHARE = 1e-3  # widest doubt of a share that alone gives a label
 NOT_A_SHARE = 0.02  # how far a weight may be off a whole number of M-ths
 REPEATED = 1e-5  # widest error at which k equal samples are told from a mixture of k that are alike
 STEP = 4.0  # a round takes rows this many times less sure than its surest
@@ -22,8 +23,16 @@ LIGHTEST = 1e-4  # least weight of a sample: the share of one in a batch of 10,0
 MINOR_LABEL = 0.05  # least share of each label of a picture that has two
 
 
-def single_rows(network: ReluNetwork, left: Residual, grid: Grid | None, loosest: float = LOOSEST) -> Samples:
+def single_rows(
+    network: ReluNetwork,
+    left: Residual,
+    grid: Grid | None,
+    loosest: float = LOOSEST,
+    batch_size: int | None = None,
+) -> Samples:
     """The samples that rows of a residual hold alone, one for each such row, the surest first.
+
+    On a grid, a batch size known from other rows gives the label where the next layer's gradient is too faint.
 
     Examples
     --------
@@ -39,13 +48,14 @@ def single_rows(network: ReluNetwork, left: Residual, grid: Grid | None, loosest
     """
     first = left.bias.abs() > SAFETY * left.error
     second = left.next_layer.norm(dim=0) > SAFETY * left.next_error
-    neurons = (first & second).nonzero()[:, 0]
+    by_share = grid is not None and batch_size is not None
+    neurons = (first if by_share else first & second).nonzero()[:, 0]
     errors = left.relative_error[neurons]
     if grid is not None:
         neurons, errors = grid.rows_on_grid(left, neurons)
     limits = _widest(network, grid, len(neurons), loosest)
     chunks = zip(neurons.split(ROWS_AT_ONCE), errors.split(ROWS_AT_ONCE), strict=True)
-    rows = joined([_hold_one_sample(network, left, *chunk, grid, limits) for chunk in chunks])
+    rows = joined([_hold_one_sample(network, left, *chunk, grid, limits, batch_size) for chunk in chunks])
     return rows.at((rows.errors + rows.weight_errors).argsort())
 
 
@@ -56,6 +66,7 @@ def _hold_one_sample(
     errors: Tensor,
     grid: Grid | None,
     limits: tuple[float, float],
+    batch_size: int | None,
 ) -> Samples:
     """The test of exclusivity. It has no free parameter: the tolerance is the predicted rounding error.
 
@@ -87,8 +98,26 @@ def _hold_one_sample(
     good &= (whole / (own * left.bias[neurons]) - 1).abs() < 0.5
     lost = network.weights[1][:, neurons].norm(dim=0) * column.norm(dim=1) / whole.abs()
     weight_errors = left.relative_error[neurons] + errors + rounded * lost + again * allowed
+    if grid is not None and batch_size is not None and limits[0]:
+        steps = rounded[:, None] * network.weights[1][:, neurons].norm(dim=0)[:, None] * delta.norm(dim=2)
+        doubt = SAFETY * (left.relative_error[neurons, None] + steps / delta_0[:, :, 0].abs())
+        told = _one_share(left.bias[neurons, None] / delta_0[:, :, 0] * batch_size, doubt)
+        told &= (~good & (errors == 0))[:, None]
+        weights, good = torch.where(told, 1 / batch_size, weights), good | told.any(1)
+        weights = weights.where(told | ~told.any(1, keepdim=True), 0.0)
+        weight_errors = weight_errors.where(~told.any(1), left.relative_error[neurons])
     row, label = ((weights > LIGHTEST) & good[:, None]).nonzero(as_tuple=True)
     return Samples(inputs[row], label, weights[row, label], label, errors[row], weight_errors[row])
+
+
+def _one_share(shares: Tensor, doubt: Tensor) -> Tensor:
+    """Where one label alone can have the share of one sample, and surely so: (n_rows, n_classes) bool.
+
+    The first layer's row is sure that it is a picture where all its pixels are whole grey levels. The label is then
+    the one that makes its weight 1/M.
+    """
+    possible = (shares - 1).abs() <= doubt
+    return possible & (doubt < SURE_SHARE) & (possible.sum(1, keepdim=True) == 1)
 
 
 def _one_label(column: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from course_lib.gradients.gradient import Gradient
 from course_lib.gradients.picture_grid import Grid
 from course_lib.gradients.residual import SAFETY, Samples, relative_step
 
+ROWS_AT_ONCE = 256
 RELATIVE = 1e-12  # largest part of a float64 gradient that may stay unexplained
 
 
@@ -56,30 +58,39 @@ def explain(network: ReluNetwork, gradient: Gradient, found: Samples, grid: Grid
     for layer, (rows, bias) in enumerate(zip(gradient.weight_grads, gradient.bias_grads, strict=True)):
         scaled = found.weights[:, None] * deltas[layer]
         sizes = found.weights[:, None] * _sizes(deltas[layer], deltas[-1])
-        below = run.below[layer].abs()
+        below, terms = run.below[layer], run.below[layer].abs()
         if layer:
-            below = below + network.rounding(run, layer - 1) * (below > 0)
-        pairs = [(rows.double() - scaled.T @ run.below[layer], sizes.T @ below)]
-        if bias is not None:
-            pairs.append((bias.double() - scaled.sum(0), sizes.sum(0)))
-        for left, terms in pairs:
-            left, allowed = left.abs(), SAFETY * (eps * terms + noise)
-            if layer == 0:
-                left, allowed = left[asked], allowed[asked]
-            worst = max(worst, float(left.max() / rows.abs().max())) if left.numel() else worst
-            to_rounding &= bool((left <= allowed).all())
-        if layer == 0 and grid is not None:
-            left, error = pairs[0][0][asked], eps * sizes.sum(0) * below.max() + noise
-            to_rounding &= _rounds_to_itself(scaled[:, asked], left, error[asked], grid)
+            terms = terms + network.rounding(run, layer - 1) * (terms > 0)
+        solve = torch.linalg.pinv(scaled[:, asked].T, rtol=1e-9) if layer == 0 and grid is not None else None
+        neurons = (asked if layer == 0 else torch.ones_like(rows[:, 0])).nonzero()[:, 0]
+        moved, largest = torch.zeros_like(below), rows.abs().max()
+        for some, places in _in_parts(neurons):
+            left = rows[some].double() - scaled[:, some].T @ below
+            worst = max(worst, float(left.abs().max() / largest))
+            to_rounding &= bool((left.abs() <= SAFETY * (eps * (sizes[:, some].T @ terms) + noise)).all())
+            if solve is not None:
+                moved += solve[:, places] @ left
+        if bias is not None and len(neurons):
+            left = (bias.double() - scaled.sum(0))[neurons].abs()
+            worst = max(worst, float(left.max() / largest))
+            to_rounding &= bool((left <= SAFETY * (eps * sizes.sum(0)[neurons] + noise)).all())
+        if solve is not None:
+            error = eps * sizes.sum(0)[neurons] * terms.max() + noise
+            to_rounding &= _rounds_to_itself(moved, solve, error, grid)
     return Explanation(worst, to_rounding)
 
 
-def _rounds_to_itself(scaled: Tensor, left: Tensor, error: Tensor, grid: Grid) -> bool:
+def _in_parts(neurons: Tensor) -> Iterator[tuple[Tensor, slice]]:
+    """A few neurons at a time, which keeps the peak of memory low, and their places among all."""
+    for start in range(0, len(neurons), ROWS_AT_ONCE):
+        places = slice(start, start + ROWS_AT_ONCE)
+        yield neurons[places], places
+
+
+def _rounds_to_itself(moved: Tensor, solve: Tensor, error: Tensor, grid: Grid) -> bool:
     """Whether least squares over all rows would move no pixel by a quarter of a grey level, nor could by a half."""
-    solve = torch.linalg.pinv(scaled.T, rtol=1e-9)
-    moved = (solve @ left).abs().amax(1)
     doubt = SAFETY * (solve.square() @ error.square()).sqrt()
-    return bool((moved < grid.step / 4).all() and (doubt < grid.step / 2).all())
+    return bool((moved.abs().amax(1) < grid.step / 4).all() and (doubt < grid.step / 2).all())
 
 
 def _undecided(network: ReluNetwork, run: Run, eps: float) -> Tensor:

@@ -29,7 +29,8 @@ def detect_single(rows: Rows | Tensor, levels: int = 256) -> Tensor:
     Raises
     ------
     ValueError
-        if there are fewer than two levels, or so many that the rows' dtype cannot tell them apart.
+        if the rows are no table, or there are fewer than two levels, or so many that the rows' dtype cannot tell
+        them apart.
 
     Examples
     --------
@@ -37,6 +38,8 @@ def detect_single(rows: Rows | Tensor, levels: int = 256) -> Tensor:
     [True, False, False]
     """
     values = rows.inputs if isinstance(rows, Rows) else rows
+    if values.ndim != 2:
+        raise ValueError(f"rows of shape {tuple(values.shape)}; (n_rows, n_features) is needed")
     if levels < 2:
         raise ValueError(f"levels is {levels}; a picture has at least 2")
     if (levels - 1) * torch.finfo(values.dtype).eps > _NEAR:

@@ -94,13 +94,12 @@ def extract_rows(weight_grad: Tensor | Gradient, bias_grad: Tensor | None = None
     ([[0.5, 1.0], [0.5, 1.0]], [0, 2])
     """
     weight_grad, bias_grad = read_layer(weight_grad, bias_grad)
-    if eps < 0:
+    if not eps >= 0:
         raise ValueError(f"eps is {eps:g}; it is a size, at least 0")
     neurons = torch.nonzero(bias_grad.abs() > eps).squeeze(1)
     if not len(neurons):
-        warnings.warn(
-            "every bias gradient is zero: no neuron was active, so there are no rows", stacklevel=2
-        )
+        why = f"is at most {eps:g}, lower eps" if bias_grad.any() else "is zero: no neuron was active"
+        warnings.warn(f"every bias gradient {why}, so there are no rows", stacklevel=2)
     inputs = weight_grad[neurons] / bias_grad[neurons, None]
     # A bias gradient that nearly cancelled leaves a quotient beyond the largest number.
     usable = torch.isfinite(inputs).all(dim=1)
@@ -193,6 +192,7 @@ def extraction_metrics(pattern: Tensor) -> ExtractionScore:
 
     A = (neurons active for at least one sample) / neurons; P = (neurons active for one sample only) /
     (active neurons); R = (samples with a neuron of their own) / samples. P is 0 where no neuron is active.
+    Samples that are equal share every neuron and count as not exposed, although their rows hold them exactly.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ def match_rows(rows: Rows | Tensor, inputs: Tensor, rtol: float = 1e-5) -> Tenso
     found = rows.inputs if isinstance(rows, Rows) else rows
     if len(inputs) < 1:
         raise ValueError("the batch is empty: at least one input is needed")
-    if rtol <= 0:
+    if not rtol > 0:
         raise ValueError(f"rtol is {rtol:g}; it must be above 0")
     wide = torch.promote_types(found.dtype, torch.float32)
     truth = torch.as_tensor(inputs).to(device=found.device, dtype=wide).flatten(1)

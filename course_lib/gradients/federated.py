@@ -103,7 +103,8 @@ def federated_rounds(
     ------
     ValueError
         if there is no client, a client has no picture, a number of rounds, epochs or pictures a step is below 1,
-        the learning rate is not above 0, `manipulate` returns a model of other shapes, or training diverges.
+        the seed is below 0, the learning rate is not above 0, `manipulate` returns a model of other shapes, or training
+        diverges.
 
     References
     ----------
@@ -120,7 +121,7 @@ def federated_rounds(
     >>> history.manipulated, history.odd_ones(0), history.odd_ones(1)
     (((1, 0),), (), (0,))
     """
-    _require_settings(clients, rounds, learning_rate, local_epochs, batch_size)
+    _require_settings(clients, rounds, learning_rate, local_epochs, batch_size, seed)
     server = copy.deepcopy(model)
     train = functools.partial(_train, learning_rate=learning_rate, epochs=local_epochs, batch_size=batch_size)
     digests, uploads, manipulated, scores = [], {}, [], []
@@ -217,7 +218,7 @@ class _Mean:
         return {name: (self.total[name] / self.size).to(tensor.dtype) for name, tensor in state.items()}
 
 
-def _require_settings(clients, rounds, learning_rate, local_epochs, batch_size) -> None:
+def _require_settings(clients, rounds, learning_rate, local_epochs, batch_size, seed) -> None:
     if not clients:
         raise ValueError("no client: there is nobody to train")
     for client, (inputs, labels) in enumerate(clients):
@@ -229,6 +230,8 @@ def _require_settings(clients, rounds, learning_rate, local_epochs, batch_size) 
     for name, number in numbers.items():
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             raise ValueError(f"{name} is a whole number from 1 upwards, not {number!r}")
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; a whole number from 0 upwards is needed")
     if not (isfinite(learning_rate) and learning_rate > 0):
         raise ValueError(f"learning_rate is a finite number above 0, not {learning_rate!r}")
 

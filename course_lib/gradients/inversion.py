@@ -91,9 +91,9 @@ def invert_gradient(
     Raises
     ------
     ValueError
-        for an unknown method; a model with other parameters than those of linear layers, or other weights than the
-        gradient's; a gradient that is zero or not finite; labels that do not fit, or cannot be read off; numbers of
-        steps, starts or pictures below 1; a total variation without the shape of the pictures.
+        for an unknown method; a model in half precision, with other parameters than those of linear layers, or other
+        weights than the gradient's; a gradient that is zero or not finite; labels that do not fit, or cannot be read
+        off; numbers of steps, starts or pictures below 1; a total variation without the shape of the pictures.
 
     References
     ----------
@@ -163,6 +163,8 @@ class _Victim:
         if self.square == 0:
             raise ValueError("the gradient is zero: every picture that the model is sure of has this gradient")
         first, *_, last = layers.values() if len(layers) > 1 else 2 * [*layers.values()]
+        if torch.finfo(own[0].dtype).bits < 32:
+            raise ValueError(f"the model is in {own[0].dtype}: its steps are too coarse to descend; take float32")
         self.n_features, self.n_classes, self.like = first.in_features, last.out_features, own[0]
         self.last_grad = gradient.bias_grads[-1] if last.bias is not None else gradient.weight_grads[-1].sum(1)
 

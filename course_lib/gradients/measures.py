@@ -37,8 +37,8 @@ def psnr(truth: Tensor, estimate: Tensor, peak: float = 1.0) -> float:
         raise ValueError(
             f"shapes {tuple(truth.shape)} and {tuple(estimate.shape)}; two equal ones are needed, not empty"
         )
-    if not peak > 0:
-        raise ValueError(f"peak is {peak:g}; it must be above 0")
+    if not (math.isfinite(peak) and peak > 0):
+        raise ValueError(f"peak is {peak:g}; a finite number above 0 is needed")
     error = float(((truth - estimate) ** 2).mean())
     if not math.isfinite(error):
         raise ValueError("a picture holds NaN or infinity: it has no distance to another")

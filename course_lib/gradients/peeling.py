@@ -107,7 +107,7 @@ def _peel_rounds(
     slack = BLURRED * grid.step if uncertain else 0.0
     for number in progress_bar(range(1, max_rounds + 1), "rounds", disable=not progress):
         left = take_out(network, gradient, settle_weights(found, batch_size), noise)
-        rows = single_rows(network, left, grid, loosest)
+        rows = single_rows(network, left, grid, loosest, batch_size)
         if number == 1 and grid is None and _vague(rows):
             rows, loosest = _believable(network, gradient, left, rows, loosest)
         if batch_size is None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from course_lib.gradients.residual import SAFETY, Residual
 
 WIDEST = 0.25  # grey levels that one pixel may be off: a half would say nothing
+ROWS_AT_ONCE = 256
 BLURRED = 0.17  # root mean square over all pixels; chance gives 0.29
 
 
@@ -79,12 +80,19 @@ class Grid:
         n_features = left.sent.shape[1]
         some = torch.arange(0, n_features, max(1, n_features // 64), device=neurons.device)
         for pixels in (some, slice(None)):
-            largest, mean = self.distances(left.rows(neurons, pixels) / left.bias[neurons, None], pixels)
+            largest, mean = self._of_rows(left, neurons, pixels)
             wide = SAFETY * typical[neurons]
             sharp = largest <= wide.clamp(max=WIDEST)
             blurred = (wide > WIDEST) & (mean <= (1.5 * typical[neurons]).clamp(max=BLURRED))
             neurons, sharp = neurons[sharp | blurred], sharp[sharp | blurred]
         return neurons, torch.where(sharp, 0.0, BLURRED * self.step)
+
+    def _of_rows(self, left: Residual, neurons: Tensor, pixels: Tensor | slice) -> tuple[Tensor, Tensor]:
+        """The distances of rows over their bias gradient, a few rows at a time to keep the peak of memory low."""
+        parts = neurons.split(ROWS_AT_ONCE)
+        found = [self.distances(left.rows(some, pixels) / left.bias[some, None], pixels) for some in parts]
+        largest, mean = zip(*found, strict=True)
+        return torch.cat(largest), torch.cat(mean)
 
 
 def picture_grid(levels: int, mean: float | Sequence[float], std: float | Sequence[float], like: Tensor) -> Grid:

@@ -176,7 +176,8 @@ def tune_trap_scale(
     Warns
     -----
     UserWarning
-        if the data leave [0, 1]: recall will then be near zero, as it is for standardised inputs.
+        if the data leave [0, 1]: recall will then be near zero, as it is for standardised inputs; or if no scale
+        exposes any of the data, as when they are all equal.
 
     Examples
     --------
@@ -205,6 +206,8 @@ def tune_trap_scale(
     batches = [data[part] for part in order.split(batch_size) if len(part) == batch_size][:10]
     products = [(batch @ minus.T, batch @ plus.T) for batch in batches]
     recalls = {s: sum(extraction_metrics(a + s * b > 0).recall for a, b in products) for s in sorted(scales)}
+    if not any(recalls.values()):
+        warnings.warn("no scale exposes any of the surrogate inputs: try others, or other data", stacklevel=2)
     return max(recalls, key=recalls.__getitem__)
 
 
@@ -235,7 +238,7 @@ def quantile_bias(weight: Tensor, batch_size: int, surrogate: Tensor | None = No
     >>> round(float(quantile_bias(torch.tensor([[3.0, 4.0]]), batch_size=100)), 3)
     -11.632
     """
-    if batch_size < 1:
+    if not batch_size >= 1:
         raise ValueError(f"batch_size is {batch_size}; at least 1 is needed")
     if weight.ndim != 2:
         raise ValueError(f"weight has shape {tuple(weight.shape)}; (n_neurons, n_features) is needed")
@@ -248,7 +251,8 @@ def quantile_bias(weight: Tensor, batch_size: int, surrogate: Tensor | None = No
     require_finite(data, "surrogate")
     if data.shape[1] != weight.shape[1] or not len(data):
         raise ValueError(f"surrogate of shape {tuple(data.shape)}; (n, {weight.shape[1]}) is needed, n at least 1")
-    return -torch.quantile(data @ weight.T, float(1 - share), dim=0)
+    wide = torch.promote_types(weight.dtype, torch.float32)  # no quantile in half precision
+    return -torch.quantile((data @ weight.T).to(wide), float(1 - share), dim=0).to(weight.dtype)
 
 
 def _require_sizes(n_neurons: int, n_features: int, std: float) -> None:

@@ -40,7 +40,7 @@ def test_another_seed_gives_other_people_scans_rules_and_records(service):
 
 def test_the_ward_is_as_described():
     for seed in range(30):
-        service = health_service(seed, n_records=4)
+        service = health_service(seed, n_records=40)
         eyes = [person[3] for person in service.people]
         assert len(eyes) == 8 and eyes.count("healthy") == 5 and {"mild", "severe"} <= set(eyes), seed
         assert 3 <= sum(person[1] == "F" for person in service.people) <= 5, seed
@@ -50,13 +50,14 @@ def test_the_ward_is_as_described():
         assert list(service.people) == sorted(service.people), seed
 
 
-def test_half_of_the_records_are_members(service):
-    assert service.members.sum() == SMALL // 2 and service.records.shape == (SMALL, 20)
+def test_about_half_of_the_records_are_members(service):
+    assert abs(service.members.mean() - 0.5) < 4 * 0.5 / SMALL**0.5  # four deviations of a coin
+    assert service.records.shape == (SMALL, 20)
 
 
-@pytest.mark.parametrize("n", [3, 7, 0, -2, 4.0, True])
-def test_a_number_of_records_that_cannot_be_halved_is_refused(n):
-    with pytest.raises(ValueError, match="n_records is an even number from 4"):
+@pytest.mark.parametrize("n", [19, 0, -2, 40.0, True])
+def test_too_few_records_are_refused(n):
+    with pytest.raises(ValueError, match="n_records is a whole number from 20"):
         health_service(n_records=n)
 
 
@@ -81,7 +82,7 @@ def test_the_update_is_the_mean_over_the_wards_scans(service, release):
 
 
 def test_the_update_of_another_service_gives_none_of_these_scans(service):
-    other = reconstruct_batch(publish(health_service(seed=2, n_records=4)).update, levels=256)
+    other = reconstruct_batch(publish(health_service(seed=2, n_records=40)).update, levels=256)
     scans = torch.from_numpy(service.scans)
     assert len(other) and not any(torch.equal(row, scan) for row in other.inputs for scan in scans)
 

@@ -163,6 +163,7 @@ def test_exercise_1_changes_with_its_seed(seed):
 
 SLOW_SEEDS = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5)]
 SEEDS = [0, *SLOW_SEEDS]
+# Where training costs seconds, seed 0 is the page's own run, which asserts the same.
 
 
 @pytest.mark.parametrize("seed", SLOW_SEEDS)
@@ -203,7 +204,7 @@ def masked(mask, bundle, floor=1e-7):
     return replace(bundle, logits=log_posteriors(mask(softmax(bundle.logits, axis=-1)), floor))
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SLOW_SEEDS)
 def test_the_largest_posterior_alone_is_enough(seed):
     y, targets, shadows = halves(seed)
     mask, few = partial(top_k, k=1), shadows.subset(range(4))
@@ -212,7 +213,7 @@ def test_the_largest_posterior_alone_is_enough(seed):
     assert plain > 0.76 and abs(plain - top) < 0.03
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SLOW_SEEDS)
 def test_a_temperature_fools_who_ignores_it(seed):
     y, targets, shadows = halves(seed)
     mask = partial(temperature, temperature=20)
@@ -228,7 +229,7 @@ def test_a_temperature_fools_who_ignores_it(seed):
     assert reached(attack, undone, y) == pytest.approx(reached(attack, targets, y), abs=0.01)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SLOW_SEEDS)
 def test_rounding_fools_one_attack_and_a_label_alone_fools_none_altogether(seed):
     y, targets, shadows = halves(seed)
     tenths = partial(masked, partial(round_posteriors, decimals=1), floor=0.05)
@@ -240,7 +241,7 @@ def test_rounding_fools_one_attack_and_a_label_alone_fools_none_altogether(seed)
         assert 0.63 < reached(attack.fit(labels(shadows), y), labels(targets), y) < 0.72
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SLOW_SEEDS)
 def test_softer_labels_leak_more(seed):
     y, targets, shadows = halves(seed)
     _, soft_targets, soft_shadows = halves(seed, smoothing=0.3)
@@ -281,13 +282,23 @@ CHANCE = 4 * math.sqrt(0.25 / 8000)  # four standard errors of a share of 8,000 
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_a_canary_stays_below_the_bound_where_the_noise_is_added_and_not_where_it_is_forgotten(seed):
+    """The same check in small: one record comes and goes, and everybody divides by one number."""
+    promise, chance = 1.0, 4 * math.sqrt(0.25 / 100)
+    for program, share in checks.noise_shares(seed).items():
+        above = excess(roc(*checks.program_trials(program, seed)), promise)
+        assert (above > 2 * chance) == (share == 0)
+        assert share != 1 or above < chance
+
+
+@pytest.mark.parametrize("seed", SLOW_SEEDS)
 def test_no_curve_enters_its_region(seed):
     """Records come and go alone, by coins; a fixed half would be two steps of the promise."""
-    for epsilon in (1.9, 4.0) if seed else (1.9,):
+    for epsilon in (1.9, 4.0):
         assert excess(curve_of(epsilon, seed), epsilon) < CHANCE
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SLOW_SEEDS)
 def test_a_curve_enters_the_region_of_a_promise_that_was_not_kept(seed):
     """The control of the test above: with no noise, the same attack and the same records break ε = 0.1."""
     assert excess(curve_of(math.inf, seed), 0.1) > 2 * CHANCE

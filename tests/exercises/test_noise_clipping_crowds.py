@@ -167,7 +167,7 @@ EXAMPLES = {
 test_right, test_wrong, test_blank, test_any, test_silent = verdict_tests(checks, EXAMPLES)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (0, 2, 3, 4, 5))])
 def test_every_seed_has_an_answer(seed):
     assert checks.exercise_1(row_decibels(seed), seed=seed).state == "right"
     assert checks.exercise_2(bound_decibels(seed), seed=seed).state == "right"
@@ -296,9 +296,9 @@ def recalled(inputs, seed, weights=None, dropout=0.0):
 def test_a_crowd_hides_those_who_resemble_it():
     """Means over five crowds, none of which is the chapter's."""
     found = {"alone": 0.0, "crowd": 0.0, "outsider": 0.0, "dropout": 0.0, "trap": 0.0}
+    eyes = torch.from_numpy(fundus_crops(180, size=32, seed=10)[0]).flatten(1)
     for seed in range(10, 15):
         inputs = crops(200, seed)
-        eyes = torch.from_numpy(fundus_crops(180, size=32, seed=seed)[0]).flatten(1)
         found["alone"] += recalled(inputs[:20], seed) / 5
         found["crowd"] += recalled(inputs, seed) / 5
         found["outsider"] += recalled(torch.cat([inputs[:20], eyes]), seed) / 5

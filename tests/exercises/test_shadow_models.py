@@ -186,7 +186,8 @@ def test_one_shadow_lacks_training(seed):
     assert abs(reached(4, 30) - reached(1, 120)) < 0.05
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+# Where training costs seconds, seed 0 is the page's own run, which asserts the same.
+@pytest.mark.parametrize("seed", SEEDS[1:])
 def test_shadows_smaller_than_the_victim_learn_less(seed):
     shop = checks.open_shop(seed)
     X, y, split = checks._records(1000, seed)
@@ -203,7 +204,7 @@ def test_shadows_smaller_than_the_victim_learn_less(seed):
     assert smaller[1] < 0.62
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SEEDS[1:])
 def test_more_classes_leak_more_to_shadow_models(seed):
     from course_lib.datasets import purchase_like
     from course_lib.membership import split_victim_shadow

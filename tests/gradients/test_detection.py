@@ -51,6 +51,11 @@ def test_standardised_pictures_are_off_the_grid():
     assert not detect_single((x - 0.45) / 0.25).any()
 
 
+def test_one_row_must_stand_in_a_table():
+    with pytest.raises(ValueError, match=r"rows of shape \(3,\); \(n_rows, n_features\) is needed"):
+        detect_single(torch.zeros(3))
+
+
 def test_no_rows_give_no_answers():
     assert detect_single(torch.empty(0, 5)).shape == (0,)
 

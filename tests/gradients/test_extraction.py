@@ -117,12 +117,12 @@ def test_a_cell_of_the_grid_is_the_count_of_the_gradient():
 
 def test_recall_grows_with_neurons_and_falls_with_the_batch():
     grid = {}
-    for b in (20, 50, 100, 200):
-        for seed in range(5):
-            x, _ = photos(b, size=16, seed=seed)
-            pattern = activation_pattern(mlp([x.shape[1], 3000, 10], seed=seed), x)
+    for seed in range(5):
+        x, _ = photos(200, size=8, seed=seed)
+        pattern = activation_pattern(mlp([x.shape[1], 3000, 10], seed=seed), x)
+        for b in (20, 50, 100, 200):
             for n in (200, 500, 1000, 3000):
-                grid[n, b] = grid.get((n, b), 0) + extraction_metrics(pattern[:, :n]).recall / 5
+                grid[n, b] = grid.get((n, b), 0) + extraction_metrics(pattern[:b, :n]).recall / 5
     for b in (20, 50, 100, 200):
         recalls = [grid[n, b] for n in (200, 500, 1000, 3000)]
         assert recalls == sorted(recalls) and recalls[-1] > 1.5 * recalls[0]
@@ -212,6 +212,20 @@ def test_half_precision_matches_within_its_own_rounding(dtype, error):
     assert estimate.dtype == dtype and (estimate.float() - x[0]).norm() / x[0].norm() < error
 
 
+def test_an_eps_above_all_bias_gradients_is_told_from_silence():
+    with pytest.warns(UserWarning, match="every bias gradient is at most 2, lower eps, so there are no rows"):
+        assert not len(extract_rows(torch.ones(2, 3), torch.ones(2), eps=2.0).neurons)
+
+
+def test_a_picture_that_stands_in_the_batch_twice_is_exact_and_counted_by_no_neuron():
+    x, y = photos(3, size=8)
+    x, y = torch.cat([x, x]), torch.cat([y, y])
+    model = mlp([x.shape[1], 200, 10])
+    assert extraction_metrics(activation_pattern(model, x)).recall == 0
+    found = match_rows(extract_rows(client_gradient(model, x, y)), x)
+    assert set(found.tolist()) - {-1}
+
+
 def test_two_like_samples_are_told_apart_and_a_black_one_is_found():
     x = torch.stack([torch.zeros(8), torch.full((8,), 0.5), torch.full((8,), 0.5 + 1e-3)])
     assert match_rows(x.flip(0), x).tolist() == [2, 1, 0]
@@ -260,6 +274,8 @@ def test_what_cannot_be_extracted_from_is_refused(extract, given, said):
     ("call", "said"),
     [
         (lambda: extract_rows(*FINE, eps=-1.0), "eps is -1; it is a size, at least 0"),
+        (lambda: extract_rows(*FINE, eps=float("nan")), "eps is nan; it is a size, at least 0"),
+        (lambda: match_rows(FINE[0], FINE[0], rtol=float("nan")), "rtol is nan; it must be above 0"),
         (lambda: activation_pattern(mlp([2, 3]), torch.rand(1, 2), layer=1), "no linear layer 1: the model has 1"),
         (lambda: activation_pattern(mlp([2, 3]), torch.rand(1, 2), layer=-1), "no linear layer -1"),
         (lambda: activation_pattern(nn.ReLU(), torch.rand(1, 2)), "no linear layer 0: the model has 0"),

@@ -161,6 +161,7 @@ def test_batch_normalisation_is_averaged_too():
         ({"rounds": 1.5}, "rounds is a whole number from 1 upwards, not 1.5"),
         ({"local_epochs": 0}, "local_epochs is a whole number from 1 upwards, not 0"),
         ({"batch_size": 0}, "batch_size is a whole number from 1 upwards, not 0"),
+        ({"seed": -1}, "seed is -1; a whole number from 0 upwards is needed"),
         ({"learning_rate": 0.0}, "learning_rate is a finite number above 0, not 0.0"),
         ({"learning_rate": float("nan")}, "learning_rate is a finite number above 0, not nan"),
         (

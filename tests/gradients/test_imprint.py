@@ -41,12 +41,12 @@ def alone(model, x):
 
 @pytest.fixture(scope="module")
 def surrogate():
-    return crops(1500, 10**6)[0]
+    return crops(1000, 10**6)[0]
 
 
 def test_recall_is_within_a_twelfth_of_the_ideal_on_photographs(surrogate):
     """Ten seeds gave .88 at B = 64, where (1 - 1/K)^(B - 1) is .939."""
-    for n_bins, seeds in ((256, range(3)), (1000, range(5))):
+    for n_bins, seeds in ((256, range(3)), (1000, range(3))):
         found = []
         for seed in seeds:
             x, y = crops(64, seed)

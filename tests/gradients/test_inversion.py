@@ -120,6 +120,13 @@ def test_a_layer_without_bias_goes_through():
         assert invert_gradient(model, sent, method, steps=5, restarts=1).labels.shape == (1,)
 
 
+def test_half_precision_is_refused():
+    model = mlp([6, 12, 3], dtype=torch.float16)
+    sent = client_gradient(model, torch.rand(1, 6), torch.tensor([1]))
+    with pytest.raises(ValueError, match="the model is in torch.float16: its steps are too coarse to descend"):
+        invert_gradient(model, sent, "cosine", steps=5)
+
+
 def test_the_total_variation_of_a_slope_is_its_step():
     slope = torch.arange(4.0).reshape(1, 1, 4).expand(2, 3, 4)
     assert _variation(slope).item() == 1 and _variation(torch.ones(1, 2, 2)).item() == 0

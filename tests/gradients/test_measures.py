@@ -31,7 +31,8 @@ def test_it_agrees_with_scikit_image(peak):
     [
         (torch.zeros(2), torch.zeros(3), 1.0, r"shapes \(2,\) and \(3,\); two equal ones are needed"),
         (torch.zeros(0), torch.zeros(0), 1.0, "not empty"),
-        (torch.zeros(2), torch.zeros(2), 0.0, "peak is 0; it must be above 0"),
+        (torch.zeros(2), torch.zeros(2), 0.0, "peak is 0; a finite number above 0 is needed"),
+        (torch.zeros(2), torch.ones(2), float("inf"), "peak is inf; a finite number above 0 is needed"),
         (torch.zeros(2), torch.full((2,), float("nan")), 1.0, "a picture holds NaN or infinity"),
     ],
 )

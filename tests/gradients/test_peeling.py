@@ -8,7 +8,9 @@ import torch
 from batches import Batch, batch, scaled, with_near_duplicates
 from torch import nn
 
+from course_lib.datasets import photo_crops
 from course_lib.gradients import add_noise, client_gradient, match_reconstruction, mlp, pattern_bound, reconstruct_batch
+from course_lib.gradients.candidates import _one_share
 
 DOUBLE = torch.float64
 
@@ -31,29 +33,37 @@ def never_wrong(of: Batch, found, match):
 # --- the bars -----------------------------------------------------------------------------------------------
 
 
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))]
+
+
 @pytest.mark.parametrize("size", [1, 4, 8, 16, 32, 48])
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_float64_gives_all_of_a_batch_of_digits(size, seed):
     found, match = everything(batch("digits", size, seed, dtype=DOUBLE))
     assert found.complete and match.psnr_db.min() >= 150 and found.residual <= 1e-12
 
 
-@pytest.mark.parametrize("size", [8, 32, 64, 100])
-@pytest.mark.parametrize("hidden", [(1000,), (1000, 300)])
+@pytest.mark.parametrize(
+    ("size", "hidden"),
+    [
+        (8, (1000,)),
+        (32, (1000, 300)),
+        *(pytest.param(m, h, marks=pytest.mark.slow) for m in (64, 100) for h in ((1000,), (1000, 300))),
+    ],
+)
 def test_float32_with_levels_gives_all_of_a_batch_of_photographs(size, hidden):
     found, match = everything(batch("photos", size, 1, hidden), levels=256)
     assert found.complete and match.psnr_db.min() == torch.inf
 
 
-@pytest.mark.parametrize("size", [32, 100])
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("size", "seed"), [(32, 0), (100, 1)])
 def test_float32_with_levels_gives_all_of_a_batch_of_digits(size, seed):
     found, _ = everything(batch("digits", size, seed, (1000,)), levels=17)
     assert found.complete
 
 
 @pytest.mark.parametrize("size", [16, 48])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS[:3])
 def test_float32_without_levels_gives_most_digits_and_claims_nothing(size, seed):
     found, match = batch("digits", size, seed).attack()
     assert match.recovered().float().mean() >= 0.95 and match.n_false <= 1
@@ -67,7 +77,13 @@ def test_float32_without_levels_gives_most_photographs_and_claims_nothing(size, 
     assert not found.complete
 
 
-CROWDED = [("photos", 200, 32), ("photos", 200, 50), ("photos", 512, 128), ("digits", 128, 20), ("digits", 512, 100)]
+CROWDED = [
+    ("photos", 200, 32),
+    ("photos", 200, 50),
+    ("digits", 128, 20),
+    ("digits", 512, 100),
+    pytest.param("photos", 512, 128, marks=pytest.mark.slow),
+]
 
 
 def as_good_as_the_pattern(of: Batch):
@@ -82,6 +98,21 @@ def as_good_as_the_pattern(of: Batch):
 @pytest.mark.parametrize(("kind", "neurons", "size"), CROWDED)
 def test_recall_reaches_what_the_pattern_allows(kind, neurons, size):
     as_good_as_the_pattern(batch(kind, size, 0, (neurons,)))
+
+
+def test_a_neuron_that_is_hardly_active_still_gives_its_sample():
+    """A chain of 18 hangs on an activation of 7e-6, too faint for the next layer's gradient in float32 to test."""
+    images, labels = photo_crops(300, 32, seed=1)
+    inputs = torch.as_tensor(images[:100]).flatten(1)
+    of = Batch(mlp([3072, 500, 10], seed=1), inputs, torch.as_tensor(labels[:100]) % 10, 256)
+    as_good_as_the_pattern(of)
+    assert pattern_bound(of.pattern) == 1
+
+
+def test_one_share_alone_gives_a_label():
+    shares = torch.tensor([[0.7, 1.00001, -2.0], [1.00001, 0.99999, 3.0], [0.7, 1.5, 2.0], [1.0, 5.0, 9.0]])
+    doubt = torch.tensor([[1e-4], [1e-4], [1e-4], [0.3]]).expand(4, 3)
+    assert _one_share(shares, doubt).nonzero().tolist() == [[0, 1]]
 
 
 @pytest.mark.parametrize("classes", [3, 10])
@@ -110,12 +141,13 @@ def test_rounds_are_those_of_the_pattern():
 
 
 def test_one_real_epoch_of_training():
-    of = batch("photos", 160, 5, (1000,))
+    of = batch("photos", 72, 5, (500,))
     optimiser = torch.optim.SGD(of.model.parameters(), lr=0.1)
-    for rows in torch.arange(160).split(32):
+    for rows in torch.arange(72).split(24):
         step = replace(of, inputs=of.inputs[rows], labels=of.labels[rows])
         found, _ = everything(step, levels=256)
         assert found.complete
+        assert pattern_bound(step.pattern) == 1
         optimiser.zero_grad()
         nn.functional.cross_entropy(of.model(step.inputs), step.labels).backward()
         optimiser.step()
@@ -145,7 +177,7 @@ def test_noise_of_a_millionth_of_the_largest_entry(size):
     sigma = 1e-6 * max(g.abs().max().item() for g in sent.weight_grads)
     generator = torch.Generator().manual_seed(0)
     noisy = scaled(sent, lambda t: t + sigma * torch.randn(t.shape, generator=generator))
-    for stated in (sigma, 0.0):  # known to the attacker, or measured
+    for stated in (sigma, 0.0)[size == 32 :]:  # known to the attacker, or measured
         everything(of, gradient=noisy, levels=256, noise=stated)
 
 
@@ -283,7 +315,7 @@ def test_three_times_a_batch_that_cannot_be_peeled_whole():
 @pytest.mark.parametrize("same_label", [True, False])
 @pytest.mark.parametrize(("dtype", "with_levels"), [(torch.float32, True), (DOUBLE, False), (torch.float32, False)])
 def test_near_duplicates_are_never_claimed_wrongly(same_label, dtype, with_levels):
-    for seed in range(3):
+    for seed in range(2):
         of = batch("digits", 16, seed, (512,), dtype=dtype)
         of = with_near_duplicates(of, seed, 1 + seed, same_label)
         found, match = of.attack(levels=17 if with_levels else None)
@@ -365,7 +397,8 @@ def test_match_by_hand():
 def test_a_hundred_samples_take_seconds():
     sent = batch("photos", 100, 0, (1000,)).gradient
     start = time.process_time()
-    assert reconstruct_batch(sent, levels=256).complete
+    found = reconstruct_batch(sent, levels=256)
+    assert found.complete and len(found) == found.batch_size == 100
     assert time.process_time() - start < 15  # 5 s on one core, and a factor of three to spare
 
 

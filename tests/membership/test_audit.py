@@ -120,9 +120,9 @@ def randomised_response(seed, epsilon, n=400):
 def test_the_bound_seldom_exceeds_the_truth_and_comes_near(method, threshold):
     bounds = [
         epsilon_lower_bound(*randomised_response(seed, 1.0), threshold=threshold, method=method, seed=seed)
-        for seed in range(100)
+        for seed in range(50)
     ]
-    assert sum(bound > 1.0 for bound in bounds) <= 12  # 5 allowed on average; 13 has a chance below 1 in 500
+    assert sum(bound > 1.0 for bound in bounds) <= 7  # 2.5 allowed on average; 8 has a chance below 1 in 200
     assert np.median(bounds) > 0.6
 
 

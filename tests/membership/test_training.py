@@ -125,6 +125,21 @@ def one_thread():
     torch.set_num_threads(n_threads)
 
 
+def test_dask_in_one_process_gives_equal_bits(sequential, one_thread):
+    distributed = pytest.importorskip("distributed")
+    from joblib import parallel_config
+
+    options = {"processes": False, "threads_per_worker": 1, "dashboard_address": None}
+    with (
+        distributed.LocalCluster(n_workers=1, **options) as cluster,
+        distributed.Client(cluster),
+        parallel_config(backend="dask"),
+    ):
+        bundle = train("joblib", epochs=10)
+    assert (bundle.logits == sequential.logits).all() and (bundle.losses == sequential.losses).all()
+
+
+@pytest.mark.slow  # two processes import torch; the test above is its small twin
 def test_a_dask_cluster_of_two_workers_gives_equal_bits(tmp_path, one_thread):
     distributed = pytest.importorskip("distributed")
     from joblib import parallel_config

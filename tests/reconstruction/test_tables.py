@@ -45,7 +45,7 @@ def refusal(function, *arguments, **keywords):
         ({"count": -1}, "count -1 is negative"),
         ({"count": "3"}, "count '3' is not a number"),
         ({"count": True}, "count True is not a number"),
-        ({"count": np.True_}, "count np.True_ is not a number"),
+        ({"count": np.True_}, f"count {np.True_!r} is not a number"),
         ({"count": [3]}, "count [3] is not a number"),
         ({"count": 3, "mean": "44"}, "mean '44' is not a number"),
         ({"count": 3, "mean": 1j}, "mean 1j is not a number"),
