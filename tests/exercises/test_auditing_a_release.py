@@ -150,9 +150,9 @@ def some_threshold_protects(seed):
 
 
 def test_some_threshold_protects_each_ward():
-    assert all(some_threshold_protects(seed) for seed in range(5))
+    assert all(some_threshold_protects(seed) for seed in range(3))
 
 
 @pytest.mark.slow
 def test_some_threshold_protects_many_wards():
-    assert all(some_threshold_protects(seed) for seed in range(5, 50))
+    assert all(some_threshold_protects(seed) for seed in range(3, 50))
