@@ -28,13 +28,15 @@ from course_lib.gradients import (
     Gradient,
     activation_pattern,
     client_gradient,
-    drop_exclusive_rows,
     exclusive_neurons,
     loss_vector_rays,
     mlp,
 )
 
 __all__ = ["exercise_1", "exercise_2", "exercise_3", "exercise_4", "exercise_5"]
+
+_STEP = 0.05  # of the shift in exercise 5
+_MOST_STEPS = 60
 
 _OWNERS = ("first", "first", "second", "second", "third", None)  # None: shared by the first and the second
 
@@ -184,9 +186,9 @@ def exercise_2(answer: Any, seed: int = 0) -> Verdict:
     return right("Run it with rtol=1e-9 to see float32 split a sample.")
 
 
-def _owned(seed: int, sizes: tuple[int, ...] = (5, 6, 7, 9, 10, 11)) -> tuple[nn.Module, Gradient, Tensor, Tensor]:
-    """A network, the gradient of a batch of digits, its inputs and labels, for exercises 3 and 5."""
-    size = sizes[seed % len(sizes)]
+def _owned(seed: int) -> tuple[nn.Module, Gradient, Tensor, Tensor]:
+    """A network, the gradient of a batch of digits, its inputs and labels, for exercise 3."""
+    size = (5, 6, 7, 9, 10, 11)[seed % 6]
     model = mlp([64, 512, 10], seed=seed, dtype=torch.float64)
     images, labels = digit_images(size, seed=seed)
     inputs, labels = torch.from_numpy(images).flatten(1).double(), torch.from_numpy(labels)
@@ -288,45 +290,49 @@ def exercise_4(answer: Any, seed: int = 0) -> Verdict:
     return right("With two classes the test is an identity: mixtures pass it as pictures do.")
 
 
-def batch_to_defend(seed: int = 0) -> tuple[nn.Module, Gradient, Tensor]:
-    """A network, the gradient of a batch of digits, and the pattern that the client knows.
+def digits_to_protect(seed: int = 0) -> tuple[nn.Module, Tensor]:
+    """A fresh network and a batch of digits for exercise 5.
 
-    >>> [type(part).__name__ for part in batch_to_defend()]
-    ['Sequential', 'Gradient', 'Tensor']
+    >>> model, inputs = digits_to_protect()
+    >>> model[0].bias.shape, inputs.shape
+    (torch.Size([512]), torch.Size([8, 64]))
     """
-    model, gradient, inputs, _ = _owned(seed, sizes=(8, 6, 7))
-    return model, gradient, activation_pattern(model, inputs)
+    size = (8, 6, 7)[seed % 3]
+    images, _ = digit_images(size, seed=seed)
+    return mlp([64, 512, 10], seed=seed, dtype=torch.float64), torch.from_numpy(images).flatten(1).double()
 
 
-@check("a function of a gradient and a pattern that returns a gradient")
+@cache
+def _owners_of(count: int, step: int, seed: int) -> int:
+    """How many digits own at least `count` neurons after so many steps of the shift."""
+    model, inputs = digits_to_protect(seed)
+    with torch.no_grad():
+        model[0].bias += step * _STEP
+    owners = exclusive_neurons(activation_pattern(model, inputs))
+    return int((torch.bincount(owners[owners >= 0], minlength=len(inputs)) >= count).sum())
+
+
+def _smallest(count: int, seed: int) -> int:
+    return next(step for step in range(_MOST_STEPS) if not _owners_of(count, step, seed))
+
+
+@check("a number, the shift")
 def exercise_5(answer: Any, seed: int = 0) -> Verdict:
-    """A client's defence that hides what neurons know of one person, in both layers, and nothing else.
+    """The smallest shift of all biases at which no digit owns two neurons.
 
-    >>> exercise_5(lambda gradient, pattern: gradient).state
+    >>> exercise_5(0.0).state
     'wrong'
     """
-    for k in range(3):
-        _, gradient, pattern = batch_to_defend(seed + k)
-        found = call(answer, gradient, pattern)
-        if not isinstance(found, Gradient):
-            return wrong("your function returns no Gradient: dataclasses.replace makes one from another.")
-        owned = exclusive_neurons(pattern) >= 0
-        expected = drop_exclusive_rows(gradient, pattern)
-        if found.bias_grads[0] is None or found.bias_grads[0][owned].any() or found.weight_grads[0][owned].any():
-            return wrong("a row of the first layer, or its bias, still shows one sample alone.")
-        columns_left = found.weight_grads[1][:, owned].any(0)
-        if columns_left.all():
-            n_labels = len(loss_vector_rays(found.weight_grads[1]))
-            return wrong(f"the pictures are hidden, and {n_labels} labels can still be read from directions.")
-        if columns_left.any():
-            return wrong("the column of a neuron that one sample owns still shows that sample's label.")
-        shared = torch.where(owned, 0.0, 1.0)
-        same = [
-            torch.equal(found.weight_grads[0], expected.weight_grads[0]),
-            torch.equal(found.bias_grads[0], expected.bias_grads[0]),
-            torch.equal(found.weight_grads[1], gradient.weight_grads[1] * shared),
-            torch.equal(found.bias_grads[1], gradient.bias_grads[1]),
-        ]
-        if not all(same):
-            return wrong("more is changed than it needs: what several samples wrote should stay.")
-    return right("And the last bias gradient is left: the sum of all loss vectors.")
+    steps = as_number(answer) / _STEP
+    if steps < 0:
+        return wrong("a lower bias silences neurons, and a neuron that fewer activate tells more of each.")
+    if abs(steps - round(steps)) > 1e-6:
+        return wrong("the shift goes in steps of 0.05.")
+    smallest, steps = _smallest(2, seed), round(steps)
+    if steps == smallest:
+        return right("The groups are gone. Who owns one neuron can still be read from its row.")
+    if steps < smallest:
+        return wrong(f"at this shift {_owners_of(2, steps, seed)} of the digits own two neurons or more.")
+    if steps == _smallest(1, seed):
+        return wrong("from this shift on nobody owns any neuron. A group needs two: less is enough.")
+    return wrong("nobody owns two neurons at this shift, nor at a smaller one.")

@@ -1,6 +1,7 @@
 """The checks of chapter 15 know right answers from plausible wrong ones."""
 
 import numpy as np
+import pytest
 import torch
 from verdicts import Because, Examples, verdict_tests
 
@@ -142,3 +143,16 @@ def test_the_seeds_of_the_first_exercise_leave_something_open():
     for seed in range(60):
         unwell, severe, threshold = checks.withheld(seed)
         assert max(severe, unwell - severe) < threshold, seed
+
+
+def some_threshold_protects(seed):
+    return checks._n_certain(checks.THRESHOLDS[-1], seed) <= checks.CERTAIN_AT_MOST
+
+
+def test_some_threshold_protects_each_ward():
+    assert all(some_threshold_protects(seed) for seed in range(3))
+
+
+@pytest.mark.slow
+def test_some_threshold_protects_many_wards():
+    assert all(some_threshold_protects(seed) for seed in range(3, 50))

@@ -1,5 +1,6 @@
 """Federated averaging against its definition, a server that cheats one client, and digests."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -53,6 +54,29 @@ def test_many_steps_equal_a_loop_written_out():
         weights = [(6 * a + 7 * b) / 13 for a, b in zip(*ends, strict=True)]
     for p, q in zip(weights, found.parameters(), strict=True):
         torch.testing.assert_close(q.detach(), p, rtol=0, atol=1e-14)
+
+
+def test_steps_are_those_of_torch_bit_by_bit():
+    model, ((inputs, labels), *_) = mlp([10, 8, 3]), clients_of(1)
+    found = federated_rounds(model, [(inputs, labels)], rounds=1, local_epochs=3, learning_rate=0.3).model
+    local = mlp([10, 8, 3])
+    descent = torch.optim.SGD(local.parameters(), lr=0.3)
+    order_of = np.random.default_rng((0, 0, 0))
+    for _ in range(3):
+        order = torch.from_numpy(order_of.permutation(len(inputs)))
+        descent.zero_grad()
+        cross_entropy(local(inputs[order]), labels[order]).backward()
+        descent.step()
+    assert commit(found) == commit(local)
+
+
+def test_a_layer_that_takes_no_part_stays_as_it_is():
+    model = nn.Sequential(nn.Linear(10, 3))
+    model.idle = nn.Identity()
+    model.idle.extra = nn.Linear(2, 2)
+    found = federated_rounds(model, clients_of(1), rounds=2).model
+    assert torch.equal(found.idle.extra.weight, model.idle.extra.weight)
+    assert not torch.equal(found[0].weight, model[0].weight)
 
 
 def test_training_learns_and_leaves_the_given_model_alone():
