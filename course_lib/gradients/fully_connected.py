@@ -22,6 +22,12 @@ class Run:
     ----------
     below : (x, a_0, ..., a_{H-1}), each (n, n_in of its layer): what each layer is fed.
     values : (z_0, ..., z_H), each (n, n_out of its layer): what each layer computes.
+
+    Examples
+    --------
+    >>> x = torch.tensor([[1.0, 2.0]])
+    >>> Run(below=(x,), values=(torch.zeros(1, 2),)).probabilities.tolist()
+    [[0.5, 0.5]]
     """
 
     below: tuple[Tensor, ...]

@@ -21,6 +21,13 @@ class Samples:
     ----------
     inputs, labels, weights, rounds : as in ``BatchReconstruction``, in float64.
     errors, weight_errors : (n,) float64, the predicted relative errors of inputs and weights.
+
+    Examples
+    --------
+    >>> none = torch.zeros(2).double()
+    >>> two = Samples(torch.rand(2, 4).double(), torch.tensor([5, 7]), none, none.long(), none, none)
+    >>> len(two), two.at(torch.tensor([1])).labels.tolist()
+    (2, [7])
     """
 
     inputs: Tensor
@@ -39,12 +46,25 @@ class Samples:
 
 
 def joined(parts: list[Samples]) -> Samples:
-    """One after the other."""
+    """One after the other.
+
+    Examples
+    --------
+    >>> one = Samples(torch.rand(1, 4), torch.tensor([5]), *[torch.ones(1)] * 4)
+    >>> joined([one, one]).labels.tolist()
+    [5, 5]
+    """
     return Samples(*(torch.cat([getattr(part, f.name) for part in parts]) for f in fields(Samples)))
 
 
 def no_samples(weight_grad: Tensor) -> Samples:
-    """None yet."""
+    """None yet.
+
+    Examples
+    --------
+    >>> no_samples(torch.zeros(3, 4)).inputs.shape
+    torch.Size([0, 4])
+    """
     none = torch.zeros(0, dtype=torch.float64, device=weight_grad.device)
     return Samples(none.new_zeros(0, weight_grad.shape[1]), none.long(), none, none.long(), none, none)
 
@@ -66,6 +86,18 @@ class Residual:
     error : (N,) predicted error of `bias`, and of a row's entry where an input is 1.
     next_error : (N,) predicted length of the error of a column of `next_layer`.
     eps : relative step of the gradient's numbers.
+
+    Examples
+    --------
+    See :func:`take_out`, which makes one.
+
+    >>> from course_lib.gradients import client_gradient, mlp
+    >>> from course_lib.gradients.fully_connected import relu_network
+    >>> model, x = mlp([6, 64, 4], seed=0, dtype=torch.float64), torch.eye(6)[:2].double()
+    >>> sent = client_gradient(model, x, torch.tensor([2, 0]))
+    >>> left = take_out(relu_network(sent), sent, no_samples(sent.weight_grads[0]))
+    >>> torch.equal(left.rows(torch.tensor([3])), sent.weight_grads[0][[3]])
+    True
     """
 
     sent: Tensor
@@ -94,6 +126,18 @@ def take_out(network: ReluNetwork, gradient: Gradient, found: Samples, noise: fl
     is rounded in proportion to its size, and a delta in proportion to the terms it is a sum of. Before
     anything is taken out S is zero, and a row of one sample is exact to eps. The errors of the samples
     themselves and the noise are added.
+
+    Examples
+    --------
+    >>> from course_lib.gradients import client_gradient, mlp
+    >>> from course_lib.gradients.fully_connected import relu_network
+    >>> model, x = mlp([6, 64, 4], seed=0, dtype=torch.float64), torch.eye(6)[:2].double()
+    >>> sent = client_gradient(model, x, torch.tensor([2, 0]))
+    >>> half, none = torch.full((2,), 0.5).double(), torch.zeros(2).double()
+    >>> found = Samples(x, torch.tensor([2, 0]), half, half, none, none)
+    >>> left = take_out(relu_network(sent), sent, found)
+    >>> bool((left.bias.abs() <= SAFETY * left.error).all())
+    True
     """
     eps = relative_step(gradient)
     run = network.run(found.inputs)
@@ -118,12 +162,27 @@ def take_out(network: ReluNetwork, gradient: Gradient, found: Samples, noise: fl
 
 
 def at_round(samples: Samples, number: int) -> Samples:
-    """The same samples, marked with the round in which they came off."""
+    """The same samples, marked with the round in which they came off.
+
+    Examples
+    --------
+    >>> one = Samples(torch.rand(1, 4), torch.tensor([5]), *[torch.ones(1)] * 4)
+    >>> at_round(one, 3).rounds.tolist()
+    [3]
+    """
     return replace(samples, rounds=torch.full_like(samples.labels, number))
 
 
 def relative_step(gradient: Gradient) -> float:
-    """eps of the coarsest type that holds the gradient's numbers: it may have travelled as float16."""
+    """eps of the coarsest type that holds the gradient's numbers: it may have travelled as float16.
+
+    Examples
+    --------
+    >>> from course_lib.gradients import client_gradient, mlp
+    >>> sent = client_gradient(mlp([64, 512, 4], seed=0), torch.rand(2, 64), torch.tensor([2, 0]))
+    >>> relative_step(sent) == torch.finfo(torch.float32).eps
+    True
+    """
     numbers = gradient.weight_grads[0].flatten()
     some = numbers[:: max(1, len(numbers) // 10_000)]
     for coarse in (torch.bfloat16, torch.float16, torch.float32):

@@ -21,6 +21,18 @@ def sharpen(
 
     The deltas hang on the inputs, so the step is repeated while what is left becomes smaller. With a grid the
     inputs are snapped to it.
+
+    Examples
+    --------
+    >>> from course_lib.gradients import client_gradient, mlp
+    >>> from course_lib.gradients.fully_connected import relu_network
+    >>> model, x = mlp([6, 64, 4], seed=0, dtype=torch.float64), torch.eye(6)[:2].double()
+    >>> sent = client_gradient(model, x, torch.tensor([2, 0]))
+    >>> half, none = torch.full((2,), 0.5).double(), torch.zeros(2).double()
+    >>> found = Samples(x + 1e-6, torch.tensor([2, 0]), half, half, none + 1e-5, none)
+    >>> better = sharpen(relu_network(sent), sent, found)
+    >>> bool((better.inputs - x).abs().max() < 1e-10)
+    True
     """
     left = take_out(network, gradient, found, noise)
     for _ in range(STEPS):

@@ -25,7 +25,22 @@ IN_NOISE = NOTHING + ", or the noise is so large that mixtures of several sample
 def verdict(
     network: ReluNetwork, gradient: Gradient, found: Samples, grid: Grid | None, noise: float
 ) -> BatchReconstruction:
-    """Weigh the samples found: refuse what is no average, sharpen, and say whether they are the whole batch."""
+    """Weigh the samples found: refuse what is no average, sharpen, and say whether they are the whole batch.
+
+    Examples
+    --------
+    >>> from course_lib.gradients import client_gradient, mlp
+    >>> from course_lib.gradients.fully_connected import relu_network
+    >>> model, x = mlp([6, 64, 4], seed=0, dtype=torch.float64), torch.eye(6)[:2].double()
+    >>> sent = client_gradient(model, x, torch.tensor([2, 0]))
+    >>> half, none = torch.full((2,), 0.5).double(), torch.zeros(2).double()
+    >>> both = Samples(x, torch.tensor([2, 0]), half, half, none + 1e-15, none + 1e-15)
+    >>> said = verdict(relu_network(sent), sent, both, None, 0.0)
+    >>> said.batch_size, said.complete
+    (2, True)
+    >>> verdict(relu_network(sent), sent, both.at(torch.tensor([0])), None, 0.0).complete
+    False
+    """
     if not len(found):
         return empty_reconstruction(gradient.weight_grads[0], IN_NOISE if noise else NOTHING)
     batch_size = common_batch_size(found.weights, found.weight_errors)

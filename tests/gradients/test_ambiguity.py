@@ -15,8 +15,8 @@ from course_lib.gradients import (
 DOUBLE = torch.float64
 
 
-def raised(bias, seed=0, kind="photos", size=8):
-    of = batch(kind, size, seed, (512,), 5, DOUBLE)
+def raised(bias, seed=0, kind="photos", size=8, neurons=512):
+    of = batch(kind, size, seed, (neurons,), 5, DOUBLE)
     with torch.no_grad():
         of.model[0].bias += bias
     return of
@@ -27,9 +27,9 @@ def largest_difference(a, b):
     return max(((p - q).abs().max() / p.abs().max()).item() for p, q in pairs)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_two_visibly_different_batches_have_one_gradient(seed):
-    of = raised(1.5, seed)
+@pytest.mark.parametrize(("seed", "neurons"), [(0, 512), *((seed, 128) for seed in range(1, 5))])
+def test_two_visibly_different_batches_have_one_gradient(seed, neurons):
+    of = raised(1.5, seed, neurons=neurons)
     other = ambiguous_batch(of.model, of.inputs, of.labels, seed)
     assert other.shape == of.inputs.shape and other.min() >= 0 and other.max() <= 1
     assert (other - of.inputs).abs().max() > 0.05
@@ -39,7 +39,7 @@ def test_two_visibly_different_batches_have_one_gradient(seed):
 
 
 def test_seeds_give_different_batches_and_the_same_seed_the_same():
-    of = raised(1.5)
+    of = raised(1.5, neurons=128)
     a, b, c = (ambiguous_batch(of.model, of.inputs, of.labels, seed) for seed in (0, 0, 1))
     assert torch.equal(a, b) and not torch.equal(a, c)
 
@@ -62,20 +62,19 @@ def test_more_neurons_than_pixels_leave_no_room():
 
 
 def test_inputs_outside_the_unit_range_move_by_one_at_most():
-    of = raised(1.5)
+    of = raised(1.5, neurons=128)
     shifted = of.inputs - 0.5
     other = ambiguous_batch(of.model, shifted, of.labels)
-    if other is not None:
-        assert (other - shifted).abs().max() <= 1 + 1e-9
+    assert other is not None and 0.5 < (other - shifted).abs().max() <= 1 + 1e-9
 
 
 def test_dropping_rows_stops_this_attack_and_keeps_the_direction():
-    of = batch("photos", 32, 0, (1000,))
+    of = batch("photos", 16, 0, (512,))
     sent = of.gradient
     kept = drop_exclusive_rows(sent, of.pattern)
     flat = [torch.cat([t.flatten() for t in (*g.weight_grads, *g.bias_grads)]) for g in (sent, kept)]
     assert torch.nn.functional.cosine_similarity(*flat, dim=0) >= 0.986
-    assert len(reconstruct_batch(sent, levels=256)) == 32
+    assert len(reconstruct_batch(sent, levels=256)) == 16
     assert len(reconstruct_batch(kept, levels=256)) == 0
     assert torch.equal(sent.weight_grads[0], of.gradient.weight_grads[0])  # left as it was
 

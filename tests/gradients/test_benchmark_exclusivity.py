@@ -30,7 +30,7 @@ def test_exact_pictures_count_three_hundred(benchmark):
 
 
 def test_peeling_beats_an_optimiser_by_a_hundred_decibels(benchmark):
-    lines = benchmark.race(8, [1], dlg_steps=20, cosine_steps=5)
+    lines = benchmark.race(8, [1], dlg_steps=8, cosine_steps=3)
     rows = {cells(line)[0]: cells(line)[1:] for line in lines[4:]}
     assert float(rows["peeling"][1]) >= 297
     assert float(rows["peeling"][1]) - float(rows["dlg"][1]) >= 100
