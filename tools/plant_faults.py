@@ -6,8 +6,8 @@
 Faults are drawn by the seed from the comparisons, constants, signs and indices of the code.
 Each is planted in a copy of the tree and run against the tests of the faulted part only. The
 verdicts stand in ``_build/faults-SEED.json``; run the command again and it goes on where it
-stopped. A fault that no test notices is a survivor: it wants a new test, or a reason why it
-changes nothing.
+stopped. A fault that no test notices is a survivor: it wants a new test, or, if it changes
+nothing that matters, a reason in ``tests/faults/equivalent.toml``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import random
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
@@ -28,6 +29,7 @@ from pathlib import Path
 from course_pages import ROOT
 
 PACKAGE = "course_lib"
+EQUIVALENT = Path("tests") / "faults" / "equivalent.toml"
 TIMEOUT_SECONDS = 900
 COMPARISONS = {
     ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">", ast.Eq: "!=", ast.NotEq: "==", ast.Is: "is not",
@@ -174,6 +176,13 @@ def _environment(tree: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
 
 
+def equivalents(root: Path) -> dict[tuple[str, str, str], str]:
+    """Why a fault that the tests do not notice changes nothing that matters, by its file, old and new text."""
+    table = root / EQUIVALENT
+    rows = tomllib.loads(table.read_text(encoding="utf-8"))["fault"] if table.exists() else []
+    return {(row["path"], row["old"], row["new"]): row["why"] for row in rows}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Plant small faults in course_lib and see whether the tests notice.")
     parser.add_argument("--seed", type=int, required=True, help="which faults are drawn")
@@ -192,9 +201,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             report.write_text(json.dumps(known, indent=1), encoding="utf-8")
         print(f"{place:3} {known[fault.name]['verdict']:9} {fault.name}", flush=True)
     shutil.rmtree(tree)
-    survivors = [name for name, entry in known.items() if entry["verdict"] == "survived"]
-    print(f"{len(known)} faults, {len(survivors)} not noticed")
-    return 1 if survivors else 0
+    reasons = equivalents(ROOT)
+    survivors = [entry for entry in known.values() if entry["verdict"] == "survived"]
+    argued = [reasons.get((entry["path"], entry["old"], entry["new"])) for entry in survivors]
+    equivalent = len(survivors) - argued.count(None)
+    print(f"{len(known)} faults, {len(survivors)} not noticed, {equivalent} of these equivalent")
+    for entry, why in zip(survivors, argued, strict=True):
+        print(f"{entry['path']}:{entry['line']} {entry['old']} -> {entry['new']}: {why or 'WANTS A TEST'}")
+    return 1 if None in argued else 0
 
 
 if __name__ == "__main__":

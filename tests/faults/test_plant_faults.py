@@ -5,7 +5,7 @@ import json
 
 import plant_faults
 import pytest
-from plant_faults import Fault, drawn, faults_of, planted, suites_of, verdict
+from plant_faults import Fault, drawn, equivalents, faults_of, planted, suites_of, verdict
 
 MODULE = '''\
 """Ages."""
@@ -95,4 +95,17 @@ def test_a_second_run_goes_on_where_the_first_stopped(tree, monkeypatch, capsys)
     assert plant_faults.main(["--seed", "1"]) == 1
     assert len(asked) == len(set(asked)) == 2
     assert len(json.loads((tree / "_build" / "faults-1.json").read_text(encoding="utf-8"))) == 2
-    assert "2 faults, 2 not noticed" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "2 faults, 2 not noticed, 0 of these equivalent" in said and said.count("WANTS A TEST") == 3
+    argued = (f'[[fault]]\npath = "{f.path}"\nold = "{f.old}"\nnew = "{f.new}"\nwhy = "So."\n' for f in asked)
+    (tree / plant_faults.EQUIVALENT).parent.mkdir(parents=True, exist_ok=True)
+    (tree / plant_faults.EQUIVALENT).write_text("".join(argued))
+    assert plant_faults.main(["--seed", "1"]) == 0
+    assert "So." in capsys.readouterr().out
+
+
+def test_a_fault_that_is_argued_away_can_still_be_planted():
+    for (path, old, new), why in equivalents(plant_faults.ROOT).items():
+        source = (plant_faults.ROOT / path).read_text(encoding="utf-8")
+        assert any((fault.old, fault.new) == (old, new) for fault in faults_of(path, source)), (path, old)
+        assert why.endswith(".")
