@@ -15,6 +15,7 @@ LARGEST = 4096  # batch size looked for
 MOST = 0.95  # share of the surest weights that must fit
 SOME_ROWS = 256  # rows that show what the model makes of inputs
 NOT_WHOLE = 0.25  # a count further than this from a whole number is none
+ENOUGH_LABELS = 5  # in a batch; the counts of fewer may all be multiples of 2 by chance
 TOO_VAGUE = 0.25  # doubt of a count from which on it says nothing
 
 
@@ -91,7 +92,7 @@ class LabelCounts:
     --------
     >>> LabelCounts(torch.tensor([1.01, 0.52, 0.51]), 0.02, 0.03).refuted
     True
-    >>> LabelCounts(torch.tensor([1.01, 0.52, 0.51]), 0.80, 0.03).decisive
+    >>> LabelCounts(torch.tensor([1.01, 1.98, 0.02]), 0.02, 0.03).decisive  # truly 2 and 4?
     False
     """
 
@@ -101,13 +102,13 @@ class LabelCounts:
 
     @property
     def decisive(self) -> bool:
-        """Whether the counts are sure enough to tell: not for one label or two, whose counts may all be even."""
-        return self.doubt < TOO_VAGUE and int((self.counts > 0.5).sum()) > 2
+        """Whether the counts are sure enough to tell: not of a few labels, whose true counts may all be even."""
+        return self.doubt < TOO_VAGUE and int((self.counts > NOT_WHOLE).sum()) >= ENOUGH_LABELS
 
     @property
     def refuted(self) -> bool:
         """Whether a count is surely no whole number."""
-        return self.decisive and bool(((self.counts - self.counts.round()).abs() > NOT_WHOLE).any())
+        return self.doubt < TOO_VAGUE and bool(((self.counts - self.counts.round()).abs() > NOT_WHOLE).any())
 
 
 def label_counts(network: ReluNetwork, gradient: Gradient, left: Residual, batch_size: int) -> LabelCounts:
@@ -133,9 +134,11 @@ def label_counts(network: ReluNetwork, gradient: Gradient, left: Residual, batch
     neurons = (left.bias.abs() > SAFETY * left.error).nonzero()[:, 0]
     neurons = neurons[:: max(1, len(neurons) // SOME_ROWS)]
     p = network.run(left.rows(neurons) / left.bias[neurons, None]).probabilities
-    if gradient.bias_grads[-1] is None or not len(p):
+    if not len(p):
         return LabelCounts(p.new_zeros(network.n_classes), torch.inf, 0.0)
-    middle = p.median(0).values
-    counts = batch_size * (middle - gradient.bias_grads[-1].double())
+    middle, last = p.median(0).values, gradient.bias_grads[-1]
+    if last is None:  # nothing to count by
+        return LabelCounts(torch.zeros_like(middle), torch.inf, float((p - middle).norm(dim=1).median()))
+    counts = batch_size * (middle - last.double())
     doubt = batch_size * (p - middle).abs().median(0).values.max()
     return LabelCounts(counts, float(doubt), float((p - middle).norm(dim=1).median()))

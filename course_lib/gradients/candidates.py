@@ -214,7 +214,8 @@ def _is_one_sample(rows: Samples, k: int, same: Tensor, batch_size: int | None) 
     error = rows.errors[k] + rows.weight_errors[k]
     if error < CERTAIN or batch_size is None or rows.weights[k] * batch_size < 1.5:
         return True
-    if error > REPEATED:
+    share = rows.weights[k] * batch_size
+    if error > REPEATED or (share - share.round()).abs() > SAFETY * rows.weight_errors[k] * share:
         return False
     near = (rows.inputs - rows.inputs[k]).abs().amax(1) < 0.1 * rows.inputs[k].abs().max()
     rivals = near & ~same & (rows.labels == rows.labels[k]) & (rows.weights * batch_size > 1.5)

@@ -11,7 +11,16 @@ from course_lib.gradients.candidates import CERTAIN, LOOSEST, LOOSEST_IN_NOISE, 
 from course_lib.gradients.fully_connected import ReluNetwork, relu_network
 from course_lib.gradients.gradient import Gradient
 from course_lib.gradients.picture_grid import BLURRED, Grid, picture_grid
-from course_lib.gradients.residual import Residual, Samples, at_round, joined, no_samples, relative_step, take_out
+from course_lib.gradients.residual import (
+    SAFETY,
+    Residual,
+    Samples,
+    at_round,
+    joined,
+    no_samples,
+    relative_step,
+    take_out,
+)
 from course_lib.gradients.sharpen import sharpen
 from course_lib.gradients.verdict import verdict
 from course_lib.progress import progress as progress_bar
@@ -108,7 +117,7 @@ def _peel_rounds(
     for number in progress_bar(range(1, max_rounds + 1), "rounds", disable=not progress):
         left = take_out(network, gradient, settle_weights(found, batch_size), noise)
         rows = single_rows(network, left, grid, loosest, batch_size)
-        if number == 1 and grid is None and _vague(rows):
+        if number == 1 and grid is None and noise and _vague(rows):
             rows, loosest = _believable(network, gradient, left, rows, loosest)
         if batch_size is None:
             batch_size = common_batch_size(rows.weights, rows.weight_errors)
@@ -136,14 +145,25 @@ def _believable(
     A sample's weight gives a mixture away as long as the batch size is right, so the size has to agree with the last
     bias gradient. Where that cannot tell, only rows that are much surer than loss vectors are alike count.
     """
-    size = common_batch_size(rows.weights, rows.weight_errors)
-    told = None if size is None else label_counts(network, gradient, left, size)
-    if told is None or told.refuted:
-        return rows.at(rows.labels < 0), loosest
-    if told.decisive:
-        return rows, loosest
-    loosest = min(loosest, UNLIKE * told.spread)
-    return single_rows(network, left, None, loosest), loosest
+    nothing = rows.at(rows.labels < 0)
+    for last in (False, True):
+        size = common_batch_size(rows.weights, rows.weight_errors)
+        told = None if size is None else label_counts(network, gradient, left, size)
+        if told is None or told.refuted:
+            return nothing, loosest
+        if last or told.decisive or _all_alike(left, rows):
+            break
+        loosest = min(loosest, UNLIKE * told.spread)
+        rows = single_rows(network, left, None, loosest)
+    return rows, loosest
+
+
+def _all_alike(left: Residual, rows: Samples) -> bool:
+    """Whether every row of the first layer shows the picture of the surest one: then there is no other to mix with."""
+    neurons = (left.bias.abs() > SAFETY * left.error).nonzero()[:, 0]
+    off = left.rows(neurons) / left.bias[neurons, None] - rows.inputs[0]
+    allowed = SAFETY * left.relative_error[neurons] * rows.inputs[0].abs().max()
+    return bool((off.square().mean(1).sqrt() <= allowed).all())
 
 
 def _measured_noise(gradient: Gradient) -> float:

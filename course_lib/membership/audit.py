@@ -72,6 +72,9 @@ def dp_tpr_bound(epsilon: float, delta: float, fpr) -> np.ndarray | float:
     TPR <= min(e^epsilon FPR + delta, 1 - e^-epsilon (1 - delta - FPR), 1): the definition, applied to the
     event "called a member" and to its complement (Kairouz et al. 2015).
 
+    It holds where a record comes or goes alone, as in ``ShadowPlan.fair_coins``. In halves of a fixed size another
+    goes where one comes, which is two steps: give 2 epsilon and delta (1 + e^epsilon) there (Dwork and Roth 2014).
+
     Parameters
     ----------
     epsilon : at least 0; infinity allows everything.

@@ -5,6 +5,7 @@ import io
 import math
 import random
 import warnings
+from functools import cache
 
 import pytest
 import torch
@@ -47,6 +48,7 @@ def fewest(seed):
     return math.ceil(1 / (1 - share ** (1 / (size - 1))))
 
 
+@cache
 def tuned(seed):
     return tune_trap_scale(checks.servers_pictures(seed), checks.batch_size(seed), 1000, checks.SCALES)
 
@@ -225,7 +227,7 @@ def test_a_thousand_neurons_read_half_of_a_hundred_digits(draw):
 @pytest.mark.parametrize("draw", SEEDS)
 def test_photographs_double_on_average(draw):
     gains, passive = [], []
-    own = torch.from_numpy(photo_crops(400, seed=900 + draw)[0]).flatten(1)
+    own = torch.from_numpy(photo_crops(200, seed=900 + draw)[0]).flatten(1)
     scale = tune_trap_scale(own, 100, 1000, checks.SCALES)
     for seed in range(4 * draw, 4 * draw + 4):
         x = torch.from_numpy(photo_crops(100, seed=seed)[0]).flatten(1)

@@ -281,7 +281,21 @@ def test_the_chapter_on_other_seeds(seed):
     assert tpr_at_fpr(*by_lira, fpr=0.001) >= 8 * tpr_at_fpr(*by_loss, fpr=0.001)
     assert tpr_at_fpr(*by_rmia, fpr=0.01) > tpr_at_fpr(*by_lira, fpr=0.01)
     assert abs(auc(*by_rmia) - auc(*by_lira)) < 0.01
+    middle = np.median(np.concatenate(by_loss))
+    assert 0.25 < (by_loss[1] >= middle).mean() < 0.32
+    areas = {
+        name: [auc(*run.asked(make(), n_shadows=n)) for n in (2, 4, 8, 16, 32)]
+        for name, make in (("lira", LiRA), ("rmia", RMIA), ("offline", partial(LiRA, "offline")))
+    }
+    assert min(np.diff(found).min() for found in areas.values()) > 0
+    assert areas["rmia"][0] > areas["lira"][0] + 0.01
+    run.asked(attack)
     distance = (purchase_like(2000, flip=0, seed=seed)[0] != X).sum(axis=1)
+    unusual, ordinary = distance.argmax(), distance.argmin()
+    phi = {r: scaled_confidence(run.shadows.logits[:, r], np.full(32, y[r])) for r in (unusual, ordinary)}
+    was_in = run.shadows.membership[:, unusual]
+    assert auc(phi[unusual][was_in], phi[unusual][~was_in]) > 0.95
+    assert phi[unusual][was_in].mean() < phi[ordinary][~run.shadows.membership[:, ordinary]].mean() - 1
     leakage = attack.means["in"] - attack.means["out"]
     assert 0.6 < np.corrcoef(leakage, distance)[0, 1] < 0.78
     assert auc(*run.asked(GapAttack())) < 0.64

@@ -284,30 +284,30 @@ def test_sybils_leave_one_share_of_distributed_noise(seed):
     assert abs(read("local") - bound(eye, 1e-3)) < 4
 
 
-def recalled(inputs, seed, weights=None, dropout=0.0):
+def recalled(inputs, seed, target=slice(None), weights=None, dropout=0.0):
     model = mlp([3072, 500, 10], seed=seed)
     model = model if weights is None else plant(model, weights)
     pattern = activation_pattern(model, inputs)
     kept = torch.rand(pattern.shape, generator=torch.Generator().manual_seed(seed)) >= dropout
     pattern = pattern & kept
-    return pattern[:20, pattern.sum(0) == 1].any(1).float().mean().item()
+    return pattern[target, pattern.sum(0) == 1].any(1).float().mean().item()
 
 
 def test_a_crowd_hides_those_who_resemble_it():
-    """Means over five crowds, none of which is the chapter's."""
+    """Means over three crowds, none of which is the chapter's."""
     found = {"alone": 0.0, "crowd": 0.0, "outsider": 0.0, "dropout": 0.0, "trap": 0.0}
     eyes = torch.from_numpy(fundus_crops(180, size=32, seed=10)[0]).flatten(1)
-    for seed in range(10, 15):
+    for seed in range(10, 13):
         inputs = crops(200, seed)
-        found["alone"] += recalled(inputs[:20], seed) / 5
-        found["crowd"] += recalled(inputs, seed) / 5
-        found["outsider"] += recalled(torch.cat([inputs[:20], eyes]), seed) / 5
-        found["dropout"] += recalled(inputs, seed, dropout=0.5) / 5
-        found["trap"] += recalled(inputs, seed, trap_weights(500, 3072, 0.93, seed=seed)) / 5
+        found["alone"] += recalled(inputs[:20], seed, slice(20)) / 3
+        found["crowd"] += recalled(inputs, seed) / 3
+        found["outsider"] += recalled(torch.cat([inputs[:20], eyes]), seed, slice(20)) / 3
+        found["dropout"] += recalled(inputs, seed, dropout=0.5) / 3
+        found["trap"] += recalled(inputs, seed, weights=trap_weights(500, 3072, 0.93, seed=seed)) / 3
     assert 0.35 < found["alone"] < 0.75 and found["crowd"] < 0.15
     assert found["outsider"] > found["crowd"] + 0.15
     assert found["dropout"] > found["crowd"]
-    assert found["trap"] > found["crowd"] + 0.03
+    assert found["trap"] > 2 * found["crowd"]
 
 
 def test_dropout_exposes_more_in_real_gradients():

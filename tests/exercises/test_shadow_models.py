@@ -16,6 +16,9 @@ from course_lib.membership import (
     auc,
     balanced_accuracy,
     network,
+    per_class_report,
+    resolve_settings,
+    run_recipe,
     tpr_at_fpr,
     train_shadows,
 )
@@ -187,6 +190,35 @@ def test_one_shadow_lacks_training(seed):
 
 
 # Where training costs seconds, seed 0 is the page's own run, which asserts the same.
+@pytest.mark.parametrize("seed", SEEDS[1:])
+def test_after_five_epochs_one_attack_finds_little_and_another_more(seed):
+    X, y, split = checks._records(1000, seed)
+    plans = ShadowPlan.victim(split, len(y)), ShadowPlan.disjoint_pools(split, 4, 1000, seed, len(y))
+    victim, shadows = (checks._train(X, y, plan, 5, 0.0, seed) for plan in plans)
+    shop = checks.Shop(y, victim.logits[0], shadows, split)
+    assert auc(*shop.scores(ShadowAttack().fit(shadows, y))) < 0.57
+    assert auc(*shop.scores(LossThreshold())) > 0.62
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_classes_that_are_read_badly_leak_more(seed):
+    shop = checks.open_shop(seed)
+    labels = shop.y[shop.split.victim_in], shop.y[shop.split.victim_out]
+    found, missed = shop.scores(ShadowAttack().fit(shop.shadows, shop.y))
+    leaks = [row.auc for row in per_class_report(found, labels[0], missed, labels[1])]
+    right = shop.victim[shop.split.victim_out].argmax(axis=1) == labels[1]
+    assert min(leaks) > 0.5
+    assert np.corrcoef([right[labels[1] == k].mean() for k in range(50)], leaks)[0, 1] < -0.15
+
+
+@pytest.mark.parametrize("seed", SEEDS[1:])
+def test_the_digits_leak_to_the_next_chapters_attacks_alone(seed, tmp_path):
+    words = ["data.name=digits", "shadow.n_models=8", f"run.seed={seed}", f"run.folder={tmp_path / 'run'}"]
+    areas = {row["attack"]: row["auc"] for row in run_recipe(resolve_settings(words)).attacks}
+    others = max(areas[name] for name in ("shadow", "gap", "loss"))
+    assert min(areas["lira"], areas["rmia"]) > max(others + 0.005, 0.54)
+
+
 @pytest.mark.parametrize("seed", SEEDS[1:])
 def test_shadows_smaller_than_the_victim_learn_less(seed):
     shop = checks.open_shop(seed)

@@ -226,6 +226,28 @@ def test_counts_of_labels_that_are_all_even_pass_no_mixture_either(labels):
             assert match.n_false == 0 and not found.complete and "noise" in found.reason
 
 
+def test_one_picture_comes_back_however_it_is_sent():
+    """A batch of one, or of equal pictures, has no spread to measure and no second label to count."""
+    for copies in (1, 4):
+        of = batch("digits", copies, 1, (256,))
+        of.inputs[:], of.labels[:] = of.inputs[0].clone(), of.labels[0].clone()
+        for relative in (0.0, 1e-6, 1e-5):
+            found, match = in_noise(of, relative, 0)
+            assert len(found) == 1 and match.recovered().all() and found.weights.tolist() == [1.0]
+
+
+def test_a_last_layer_without_bias():
+    of = batch("digits", 8, 1, (256,))
+    of = replace(of, model=nn.Sequential(of.model[0], nn.ReLU(), nn.Linear(256, 10, bias=False)))
+    with torch.no_grad():
+        of.model[-1].weight.copy_(batch("digits", 8, 1, (256,)).model[-1].weight)
+    found, match = everything(of, levels=17)
+    assert found.complete
+    for relative in (0.0, 1e-7, 1e-5):
+        found, match = in_noise(of, relative, 0)
+        assert match.n_false == 0 and not found.complete and len(found) == (8 if relative < 1e-6 else 0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("relative", [1e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4])
 def test_noise_returns_nothing_false_on_many_batches(relative):

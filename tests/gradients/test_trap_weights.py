@@ -2,7 +2,7 @@
 
 import copy
 import math
-from functools import cache
+from functools import cache, lru_cache
 
 import pytest
 import torch
@@ -43,7 +43,7 @@ def recall(weight, x, bias=0.0):
     return extraction_metrics(x @ weight.T + bias > 0).recall
 
 
-@cache
+@lru_cache(maxsize=5)  # 12 MB each
 def traps_at_half(seed):
     return trap_weights(1000, 3072, 0.5, seed=seed)
 
