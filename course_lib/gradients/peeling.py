@@ -146,16 +146,16 @@ def _believable(
     bias gradient. Where that cannot tell, only rows that are much surer than loss vectors are alike count.
     """
     nothing = rows.at(rows.labels < 0)
-    for last in (False, True):
-        size = common_batch_size(rows.weights, rows.weight_errors)
-        told = None if size is None else label_counts(network, gradient, left, size)
-        if told is None or told.refuted:
-            return nothing, loosest
-        if last or told.decisive or _all_alike(left, rows):
-            break
-        loosest = min(loosest, UNLIKE * told.spread)
-        rows = single_rows(network, left, None, loosest)
-    return rows, loosest
+    size = common_batch_size(rows.weights, rows.weight_errors)
+    told = None if size is None else label_counts(network, gradient, left, size)
+    if told is None or told.refuted:
+        return nothing, loosest
+    if told.decisive or _all_alike(left, rows):
+        return rows, loosest
+    loosest = min(loosest, UNLIKE * told.spread)
+    surer = single_rows(network, left, None, loosest)
+    same_size = common_batch_size(surer.weights, surer.weight_errors) == size
+    return (surer if same_size else nothing), loosest
 
 
 def _all_alike(left: Residual, rows: Samples) -> bool:
