@@ -28,12 +28,19 @@ def pytest_configure(config):
 
 @pytest.hookimpl(optionalhook=True)  # without xdist nobody asks
 def pytest_xdist_make_scheduler(config, log):
-    """Tests of a file stay with one process, and all that wait for the site with one: the other need not wait."""
+    """Tests of a file stay with one process, and all that wait for the site with one: the other need not wait.
+
+    Those in a browser are long and few, so they come last, when the site is there, and are shared.
+    """
     from xdist.scheduler import LoadFileScheduling
 
     class SiteApart(LoadFileScheduling):
         def _split_scope(self, nodeid):
-            return "site" if nodeid.startswith(("tests/site/", "tests/claims/")) else super()._split_scope(nodeid)
+            if "in_a_browser[" in nodeid:
+                return nodeid
+            if nodeid.startswith(("tests/site/", "tests/claims/")) and "test_browser_lab" not in nodeid:
+                return "site"
+            return super()._split_scope(nodeid)
 
     return SiteApart(config, log)
 

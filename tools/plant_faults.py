@@ -173,7 +173,9 @@ def _fails(tree: Path, suite: Sequence[str], fault: Fault) -> bool:
 
 
 def _environment(tree: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
+    """The environment of the tests, without options that were meant for another run of pytest."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    return {**kept, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
 
 
 def equivalents(root: Path) -> dict[tuple[str, str, str], str]:
