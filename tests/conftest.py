@@ -30,13 +30,13 @@ def pytest_configure(config):
 def pytest_xdist_make_scheduler(config, log):
     """Tests of a file stay with one process, and all that wait for the site with one: the other need not wait.
 
-    Those in a browser are long and few, so they come last, when the site is there, and are shared.
+    One of the two long passes of the browser is left for whoever is free at the end.
     """
     from xdist.scheduler import LoadFileScheduling
 
     class SiteApart(LoadFileScheduling):
         def _split_scope(self, nodeid):
-            if "in_a_browser[" in nodeid:
+            if nodeid.endswith("in_a_browser[light]"):
                 return nodeid
             if nodeid.startswith(("tests/site/", "tests/claims/")) and "test_browser_lab" not in nodeid:
                 return "site"
