@@ -38,9 +38,7 @@ class Page(HTMLParser):
             self.style += data
 
     def links(self) -> list[str]:
-        return [
-            attributes["href"] for tag, attributes in self.elements if tag == "a" and "href" in attributes
-        ]
+        return [attributes["href"] for tag, attributes in self.elements if tag == "a" and "href" in attributes]
 
 
 @cache
@@ -177,9 +175,7 @@ def broken_launch_links(site: Path, exported: Path, config: dict) -> list[str]:
 def main(arguments: list[str]) -> int:
     site = Path(arguments[0] if arguments else ROOT / "_build" / "html").resolve()
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    faults = [
-        fault for check in (images_without_alt_text, foreign_resources, broken_links) for fault in check(site)
-    ]
+    faults = [fault for check in (images_without_alt_text, foreign_resources, broken_links) for fault in check(site)]
     faults += broken_launch_links(site, ROOT, config) + missing_figures(site, ROOT)
     print("\n".join(faults) or f"{len(pages(site))} pages, no fault found")
     return 1 if faults else 0

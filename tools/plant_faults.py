@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import argparse
 import ast
+import hashlib
 import json
 import os
-import random
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
@@ -48,18 +49,21 @@ class Fault:
     kind: str  # comparison, constant, sign or index
     old: str
     new: str
+    count: int  # 1 for the first place of the module that reads like this, 2 for the second
 
     @property
     def name(self) -> str:
-        """What tells this fault from every other."""
-        return f"{self.path}:{self.line}:{self.column} {self.kind}: {self.old} -> {self.new}"
+        """What tells this fault from every other, whatever is edited above it."""
+        return f"{self.path} {self.kind}: {self.old} -> {self.new}" + f" ({self.count})" * (self.count > 1)
 
 
 def faults_of(path: str, source: str) -> list[Fault]:
     """Every fault that can be planted in a module, in the order of its text.
 
-    >>> [fault.name for fault in faults_of("m.py", "def f(x):\\n    return x[0] < 3")]
-    ['m.py:2:13 index: 0 -> 1', 'm.py:2:11 comparison: x[0] < 3 -> x[0] <= 3', 'm.py:2:18 constant: 3 -> 4']
+    >>> [fault.name for fault in faults_of("m.py", "def f(x):\\n    return x[0] < 3 or x[1] < 3")]
+    ... # doctest: +NORMALIZE_WHITESPACE
+    ['m.py index: 0 -> 1', 'm.py index: 1 -> 2', 'm.py comparison: x[0] < 3 -> x[0] <= 3', 'm.py constant: 3 -> 4',
+     'm.py comparison: x[1] < 3 -> x[1] <= 3', 'm.py constant: 3 -> 4 (2)']
     """
     tree = ast.parse(source)
     indices = {node.slice for node in ast.walk(tree) if isinstance(node, ast.Subscript)}
@@ -69,8 +73,13 @@ def faults_of(path: str, source: str) -> list[Fault]:
         kind, new = _changed(node, node in indices)
         if kind and node.lineno == node.end_lineno:
             old = lines[node.lineno - 1].encode()[node.col_offset : node.end_col_offset].decode()
-            found.append(Fault(path, node.lineno, node.col_offset, kind, old, new))
-    return sorted(found, key=lambda fault: (fault.line, fault.kind != "index", fault.column))
+            found.append((node.lineno, kind != "index", node.col_offset, kind, old, new))
+    alike: Counter = Counter()
+    faults = []
+    for line, _, column, *change in sorted(found):
+        alike[tuple(change)] += 1
+        faults.append(Fault(path, line, column, *change, alike[tuple(change)]))
+    return faults
 
 
 def _running_code(tree: ast.AST) -> Iterator[ast.AST]:
@@ -108,7 +117,7 @@ def _is_text(*nodes: ast.AST) -> bool:
 def planted(source: str, fault: Fault) -> str:
     """The module's text with the fault in it.
 
-    >>> planted("y = 1 + x", Fault("m.py", 1, 4, "constant", "1", "2"))
+    >>> planted("y = 1 + x", Fault("m.py", 1, 4, "constant", "1", "2", 1))
     'y = 2 + x'
     """
     lines = source.splitlines(keepends=True)
@@ -121,14 +130,16 @@ def planted(source: str, fault: Fault) -> str:
 
 
 def drawn(root: Path, seed: int, count: int) -> list[Fault]:
-    """The first `count` faults in an order drawn by the seed, in which the kinds take turns."""
-    generator = random.Random(seed)
+    """The first `count` faults in an order drawn by the seed, in which the kinds take turns.
+
+    Each fault has its own lot, so that an edit of one module leaves the order of the others as it was.
+    """
     by_kind: dict[str, list[Fault]] = {}
     for path in sorted((root / PACKAGE).rglob("*.py")):
         for fault in faults_of(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")):
             by_kind.setdefault(fault.kind, []).append(fault)
     for kind in sorted(by_kind):
-        generator.shuffle(by_kind[kind])
+        by_kind[kind].sort(key=lambda fault: hashlib.sha256(f"{seed} {fault.name}".encode()).digest())
     turns = zip_longest(*(by_kind[kind] for kind in sorted(by_kind)))
     return [fault for turn in turns for fault in turn if fault][:count]
 
@@ -197,19 +208,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shutil.rmtree(tree, ignore_errors=True)
     ignored = shutil.ignore_patterns("_build", ".venv", ".git", "*.ipynb", "__pycache__")
     shutil.copytree(ROOT, tree, ignore=ignored)
-    for place, fault in enumerate(drawn(ROOT, chosen.seed, chosen.count), start=1):
+    faults = drawn(ROOT, chosen.seed, chosen.count)
+    for place, fault in enumerate(faults, start=1):
         if fault.name not in known:
             known[fault.name] = {**asdict(fault), "verdict": verdict(tree, fault)}
             report.write_text(json.dumps(known, indent=1), encoding="utf-8")
         print(f"{place:3} {known[fault.name]['verdict']:9} {fault.name}", flush=True)
     shutil.rmtree(tree)
     reasons = equivalents(ROOT)
-    survivors = [entry for entry in known.values() if entry["verdict"] == "survived"]
-    argued = [reasons.get((entry["path"], entry["old"], entry["new"])) for entry in survivors]
+    survivors = [fault for fault in faults if known[fault.name]["verdict"] == "survived"]
+    argued = [reasons.get((fault.path, fault.old, fault.new)) for fault in survivors]
     equivalent = len(survivors) - argued.count(None)
-    print(f"{len(known)} faults, {len(survivors)} not noticed, {equivalent} of these equivalent")
-    for entry, why in zip(survivors, argued, strict=True):
-        print(f"{entry['path']}:{entry['line']} {entry['old']} -> {entry['new']}: {why or 'WANTS A TEST'}")
+    print(f"{len(faults)} faults, {len(survivors)} not noticed, {equivalent} of these equivalent")
+    for fault, why in zip(survivors, argued, strict=True):
+        print(f"{fault.path}:{fault.line} {fault.old} -> {fault.new}: {why or 'WANTS A TEST'}")
     return 1 if None in argued else 0
 
 

@@ -74,9 +74,7 @@ def check_machine(root, version=None):
             )
     free = shutil.disk_usage(root).free / 1e9
     if free < FREE_GIGABYTES:
-        raise Problem(
-            f"The packages need {FREE_GIGABYTES} GB of free disk space, and {root} has {free:.1f} GB."
-        )
+        raise Problem(f"The packages need {FREE_GIGABYTES} GB of free disk space, and {root} has {free:.1f} GB.")
 
 
 def run(command, what):

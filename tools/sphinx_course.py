@@ -54,8 +54,7 @@ def drop_thebe(app, pagename, templatename, context, doctree):
     context["script_files"] = [
         script
         for script in context["script_files"]
-        if "THEBE_JS_URL" not in (script.attributes.get("body") or "")
-        and "sphinx-thebe" not in str(script.filename)
+        if "THEBE_JS_URL" not in (script.attributes.get("body") or "") and "sphinx-thebe" not in str(script.filename)
     ]
 
 

@@ -67,6 +67,21 @@ def test_the_seed_fixes_the_faults_and_fewer_are_the_first_of_more():
     assert {fault.kind for fault in forty} == {"comparison", "constant", "sign", "index"}
 
 
+def test_an_edit_of_one_module_leaves_the_other_faults_in_their_order(tree):
+    before = drawn(tree, seed=1, count=40)
+    (tree / "course_lib/ages.py").write_text(
+        '"""Ages."""\n\nVOTES = "yes"\n' + MODULE.split('"""\n', 1)[1], encoding="utf-8"
+    )
+    (tree / "course_lib/other.py").write_text("y = 1\n", encoding="utf-8")
+    after = [fault for fault in drawn(tree, seed=1, count=40) if fault.path.endswith("ages.py")]
+    assert [fault.name for fault in after] == [fault.name for fault in before]
+    assert [fault.line for fault in after] != [fault.line for fault in before]
+
+
+def test_faults_that_read_alike_are_counted():
+    assert [(fault.line, fault.count) for fault in faults_of("m.py", "y = 1\nz = 1\n")] == [(1, 1), (2, 2)]
+
+
 def test_each_fault_is_run_against_tests_that_exist():
     for fault in drawn(plant_faults.ROOT, seed=0, count=200):
         own, whole = suites_of(plant_faults.ROOT, fault)
@@ -76,7 +91,7 @@ def test_each_fault_is_run_against_tests_that_exist():
 def test_a_fault_that_the_tests_see_is_noticed_and_one_they_miss_survives(tree):
     seen, missed = (fault for fault in faults_of("course_lib/ages.py", MODULE))
     assert (seen.kind, missed.new) == ("comparison", "19")
-    missed = Fault(missed.path, missed.line, missed.column, "constant", "18", "17")
+    missed = Fault(missed.path, missed.line, missed.column, "constant", "18", "17", 1)
     assert verdict(tree, seen) == "noticed"
     assert verdict(tree, missed) == "survived"
     assert (tree / "course_lib/ages.py").read_text(encoding="utf-8") == MODULE
@@ -84,7 +99,7 @@ def test_a_fault_that_the_tests_see_is_noticed_and_one_they_miss_survives(tree):
 
 def test_code_that_has_changed_since_is_not_overwritten():
     with pytest.raises(ValueError, match="m.py:1 no longer reads '3'"):
-        planted("x < 4", Fault("m.py", 1, 4, "constant", "3", "4"))
+        planted("x < 4", Fault("m.py", 1, 4, "constant", "3", "4", 1))
 
 
 def test_a_second_run_goes_on_where_the_first_stopped(tree, monkeypatch, capsys):
