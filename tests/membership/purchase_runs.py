@@ -12,7 +12,7 @@ from course_lib.datasets import purchase_like
 from course_lib.membership import ShadowBundle, ShadowPlan, Split, log_posteriors, train_shadows
 
 ADAM = partial(torch.optim.Adam, lr=1e-3)
-N_MEMBERS, N_POOL = 1000, 3000
+N_MEMBERS, N_POOL = 1000, 4000
 
 
 def perceptron(n_classes=50):
@@ -44,11 +44,11 @@ class Run:
         return replace(self, targets=hidden[0], shadows=hidden[1])
 
 
-def pools_run(seed, n_out=10_000, n_shadows=16, flip=0.3, n_classes=50):
-    """One target with fresh non-members; shadows draw 1000 of 3000 other records, and 1000 of 3000 to test on."""
+def pools_run(seed, n_out=10_000, n_shadows=16, flip=0.3, n_classes=50, n_pool=N_POOL):
+    """One target with fresh non-members; shadows draw 1000 of n_pool other records, and 1000 of as many to test on."""
     n_asked = N_MEMBERS + n_out
-    X, y = purchase_like(n_asked + 2 * N_POOL, n_classes=n_classes, flip=flip, seed=seed)
-    ends = np.cumsum([0, N_MEMBERS, n_out, N_POOL, N_POOL])
+    X, y = purchase_like(n_asked + 2 * n_pool, n_classes=n_classes, flip=flip, seed=seed)
+    ends = np.cumsum([0, N_MEMBERS, n_out, n_pool, n_pool])
     split = Split(*(np.arange(a, b) for a, b in zip(ends, ends[1:], strict=False)))
     train = partial(train_shadows, model=perceptron(n_classes), optimizer=ADAM, epochs=30, batch_size=32)
     target = np.arange(n_asked) < N_MEMBERS

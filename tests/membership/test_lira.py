@@ -23,9 +23,9 @@ def naive(bundle, y, logits, mode, variance):
     kinds = {"in": [], "out": []}
     for r in range(n_records):
         for kind, found in kinds.items():
-            found.append([
-                phi(bundle.logits[m, r], y[r]) for m in range(n_models) if bundle.membership[m, r] == (kind == "in")
-            ])
+            found.append(
+                [phi(bundle.logits[m, r], y[r]) for m in range(n_models) if bundle.membership[m, r] == (kind == "in")]
+            )
     pooled = {
         kind: math.sqrt(
             sum((v - sum(vs) / len(vs)) ** 2 for vs in found for v in vs) / sum(len(vs) - 1 for vs in found)

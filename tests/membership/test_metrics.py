@@ -22,7 +22,13 @@ from course_lib.membership import (
 )
 
 MEASURES = [
-    auc, roc, advantage, balanced_accuracy, precision_recall, best_threshold, lambda m, n: tpr_at_fpr(m, n, 0.5)
+    auc,
+    roc,
+    advantage,
+    balanced_accuracy,
+    precision_recall,
+    best_threshold,
+    lambda m, n: tpr_at_fpr(m, n, 0.5),
 ]
 # Few distinct values, so that ties are the rule.
 SCORES = st.lists(st.integers(0, 5).map(float), min_size=1, max_size=30)

@@ -29,8 +29,7 @@ def by_definition(attack, p, label):
         LossThreshold: lambda: math.log(p[label]),
         Confidence: lambda: max(p),
         Entropy: lambda: sum(q * math.log(q) for q in p),
-        ModifiedEntropy: lambda: (1 - p[label]) * math.log(p[label])
-        + sum(p[k] * math.log(1 - p[k]) for k in others),
+        ModifiedEntropy: lambda: (1 - p[label]) * math.log(p[label]) + sum(p[k] * math.log(1 - p[k]) for k in others),
     }[attack]()
 
 

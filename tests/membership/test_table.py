@@ -1,6 +1,7 @@
 """The chapters' figures: each attack within its band, on one seed here and on five more among the slow tests.
 
-The bands hold what seeds 0 to 5 gave, with as much again on either side.
+The bands hold what seeds 0 to 5 gave, with as much again on either side. Offline attacks depend on how many
+records the shadows share: with pools of 1000, 4000 and 16,000 LiRA finds .08, .11 and .12 at 1 % FPR.
 """
 
 import numpy as np
@@ -32,8 +33,8 @@ POOLS = {
     "gap": ((0.59, 0.63), (0, 0), (0, 0)),
     "loss": ((0.77, 0.81), (0.01, 0.045), (0, 0.012)),
     "shadow": ((0.755, 0.80), (0.01, 0.045), (0, 0.012)),
-    "lira": ((0.815, 0.86), (0.06, 0.16), (0.003, 0.05)),
-    "rmia": ((0.845, 0.885), (0.10, 0.17), (0.01, 0.06)),
+    "lira": ((0.82, 0.87), (0.075, 0.14), (0.005, 0.045)),
+    "rmia": ((0.845, 0.885), (0.09, 0.17), (0.01, 0.06)),
 }
 # Shadows of halves of the same records; 8 targets of 1000 members and 1000 non-members each, together.
 HALVES = {
@@ -88,6 +89,15 @@ def test_masks_fool_who_does_not_know_them(seed):
     assert auc(*soft.scores(LiRA("offline"))[:2]) > auc(*run.scores(LiRA("offline"))[:2]) - 0.03
     label_and_confidence = run.published(lambda p: top_k(p, 1), floor=1e-12)
     assert 0.79 < auc(*label_and_confidence.scores(LiRA("offline"))[:2]) < 0.86
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_shadows_of_more_people_help_who_has_none_with_the_record(seed):
+    few, many = (pools_run(seed, n_pool=n_pool) for n_pool in (1000, 16_000))
+    for attack in (LiRA("offline"), RMIA("offline")):
+        (area, rate, _), (wide_area, wide_rate, _) = figures(*few.scores(attack)[:2]), figures(*many.scores(attack)[:2])
+        assert wide_area > area + 0.02 and wide_rate > rate + 0.01
 
 
 @pytest.mark.slow
