@@ -189,11 +189,11 @@ def _environment(tree: Path) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
 
 
-def equivalents(root: Path) -> dict[tuple[str, str, str], str]:
-    """Why a fault that the tests do not notice changes nothing that matters, by its file, old and new text."""
+def equivalents(root: Path) -> dict[tuple[str, str, str, int], str]:
+    """Why a fault that no test notices changes nothing that matters, by its file, old and new text and count."""
     table = root / EQUIVALENT
     rows = tomllib.loads(table.read_text(encoding="utf-8"))["fault"] if table.exists() else []
-    return {(row["path"], row["old"], row["new"]): row["why"] for row in rows}
+    return {(row["path"], row["old"], row["new"], row.get("count", 1)): row["why"] for row in rows}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -217,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shutil.rmtree(tree)
     reasons = equivalents(ROOT)
     survivors = [fault for fault in faults if known[fault.name]["verdict"] == "survived"]
-    argued = [reasons.get((fault.path, fault.old, fault.new)) for fault in survivors]
+    argued = [reasons.get((fault.path, fault.old, fault.new, fault.count)) for fault in survivors]
     equivalent = len(survivors) - argued.count(None)
     print(f"{len(faults)} faults, {len(survivors)} not noticed, {equivalent} of these equivalent")
     for fault, why in zip(survivors, argued, strict=True):

@@ -112,7 +112,10 @@ def test_a_second_run_goes_on_where_the_first_stopped(tree, monkeypatch, capsys)
     assert len(json.loads((tree / "_build" / "faults-1.json").read_text(encoding="utf-8"))) == 2
     said = capsys.readouterr().out
     assert "2 faults, 2 not noticed, 0 of these equivalent" in said and said.count("WANTS A TEST") == 3
-    argued = (f'[[fault]]\npath = "{f.path}"\nold = "{f.old}"\nnew = "{f.new}"\nwhy = "So."\n' for f in asked)
+    argued = (
+        f'[[fault]]\npath = "{f.path}"\nold = "{f.old}"\nnew = "{f.new}"\ncount = {f.count}\nwhy = "So."\n'
+        for f in asked
+    )
     (tree / plant_faults.EQUIVALENT).parent.mkdir(parents=True, exist_ok=True)
     (tree / plant_faults.EQUIVALENT).write_text("".join(argued))
     assert plant_faults.main(["--seed", "1"]) == 0
@@ -120,7 +123,7 @@ def test_a_second_run_goes_on_where_the_first_stopped(tree, monkeypatch, capsys)
 
 
 def test_a_fault_that_is_argued_away_can_still_be_planted():
-    for (path, old, new), why in equivalents(plant_faults.ROOT).items():
+    for (path, *change), why in equivalents(plant_faults.ROOT).items():
         source = (plant_faults.ROOT / path).read_text(encoding="utf-8")
-        assert any((fault.old, fault.new) == (old, new) for fault in faults_of(path, source)), (path, old)
+        assert any([fault.old, fault.new, fault.count] == change for fault in faults_of(path, source)), (path, change)
         assert why.endswith(".")
