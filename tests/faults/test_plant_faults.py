@@ -97,6 +97,21 @@ def test_a_fault_that_the_tests_see_is_noticed_and_one_they_miss_survives(tree):
     assert (tree / "course_lib/ages.py").read_text(encoding="utf-8") == MODULE
 
 
+def test_a_fault_that_stops_pytest_itself_is_noticed(tree):
+    (tree / "course_lib/ages.py").write_text(
+        MODULE + "\n\nif __name__ == 'main':\n    raise SystemExit(2)\n", encoding="utf-8"
+    )
+    stopping = [fault for fault in faults_of("course_lib/ages.py", (tree / "course_lib/ages.py").read_text())][-2]
+    assert stopping.new == "__name__ != 'main'"
+    assert verdict(tree, stopping) == "noticed"
+    broken = Fault("course_lib/ages.py", 10, 11, "comparison", "age >= 18", "1 / 0 > 1", 1)
+    (tree / "tests/conftest.py").write_text("from course_lib.ages import is_adult\n\nis_adult(1)\n", encoding="utf-8")
+    assert verdict(tree, broken) == "noticed"
+    (tree / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n", encoding="utf-8")
+    with pytest.raises(RuntimeError, match="pytest did not run on"):
+        verdict(tree, stopping)
+
+
 def test_code_that_has_changed_since_is_not_overwritten():
     with pytest.raises(ValueError, match="m.py:1 no longer reads '3'"):
         planted("x < 4", Fault("m.py", 1, 4, "constant", "3", "4", 1))
