@@ -51,7 +51,7 @@ def test_what_is_written_means_the_same_to_python(seed):
     [
         (z3.Implies(A, z3.Or(B, C)), "a ⇒ b ∨ c"),
         (z3.Or(A, z3.Implies(B, C)), "a ∨ (b ⇒ c)"),
-        (A == z3.Not(z3.Or(B, C)), "a = ¬(b ∨ c)"),
+        (z3.Not(z3.Or(B, C)) == A, "¬(b ∨ c) = a"),
         ((A == B) == C, "(a = b) = c"),
         (z3.Not(z3.Implies(A, B)), "¬(a ⇒ b)"),
         (z3.Or(A, z3.And(B, C)), "a ∨ b ∧ c"),
