@@ -236,6 +236,14 @@ def test_one_picture_comes_back_however_it_is_sent():
             assert len(found) == 1 and match.recovered().all() and found.weights.tolist() == [1.0]
 
 
+def test_one_neuron_is_enough_for_one_picture_in_noise():
+    for seed in (1, 2):
+        of = batch("digits", 1, seed, (1,))
+        assert of.pattern.all()
+        found, match = in_noise(of, 1e-6, 0)
+        assert len(found) == 1 and match.recovered().all()
+
+
 def test_a_last_layer_without_bias():
     of = batch("digits", 8, 1, (256,))
     of = replace(of, model=nn.Sequential(of.model[0], nn.ReLU(), nn.Linear(256, 10, bias=False)))
