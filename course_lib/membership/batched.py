@@ -77,6 +77,7 @@ class BatchedPerceptrons:
         return stacked
 
     def train(self, records: torch.Tensor) -> torch.Tensor:
+        """Logits (M, B, K) of records (M, B, ...), a batch of its own for each model, while training."""
         h = records.flatten(2)
         for step in self.steps:
             if not isinstance(step, tuple):
@@ -88,4 +89,5 @@ class BatchedPerceptrons:
         return h
 
     def predict(self, records: torch.Tensor) -> torch.Tensor:
+        """Logits (M, R, K) of records (R, ...), the same for every model, after training."""
         return self.train(records.expand(len(self.parameters[0]), *records.shape))

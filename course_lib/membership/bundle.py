@@ -72,14 +72,17 @@ class ShadowBundle:
 
     @property
     def n_models(self) -> int:
+        """How many models were trained."""
         return self.logits.shape[0]
 
     @property
     def n_records(self) -> int:
+        """How many records the logits are of."""
         return self.logits.shape[1]
 
     @property
     def n_classes(self) -> int:
+        """How many classes the models tell apart."""
         return self.logits.shape[2]
 
     def subset(self, model_indices) -> ShadowBundle:

@@ -124,7 +124,32 @@ def require_models(chosen: np.ndarray, wanted: np.ndarray, side: str) -> None:
 
 
 def target_rows(attack, logits, records: Sequence[int] | None, n_records: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """The target model's logits, and the record of the bundle that each row is."""
+    """The target model's logits, and the record of the bundle that each row is.
+
+    Parameters
+    ----------
+    attack : it is named in the error; its ``n_classes`` is how many the rows must have.
+    logits : (n, n_classes) of the target model.
+    records : (n,) whole numbers 0..n_records-1; None where the rows are all records in order.
+    n_records : of the bundle that the attack was fitted on; None before ``fit``.
+
+    Returns
+    -------
+    (n, n_classes) float64, and (n,) whole numbers.
+
+    Raises
+    ------
+    ValueError
+        if the attack was not fitted, or as ``as_logits`` and ``as_records`` say.
+
+    Examples
+    --------
+    >>> from course_lib.membership import LiRA
+    >>> target_rows(LiRA(), [[2.0, 0.0]], records=[0], n_records=None)
+    Traceback (most recent call last):
+    ...
+    ValueError: LiRA(mode='online', variance='fixed') knows no shadow models yet: call fit(bundle, y) first
+    """
     if n_records is None:
         raise ValueError(f"{attack!r} knows no shadow models yet: call fit(bundle, y) first")
     rows = as_logits(logits, attack.n_classes)

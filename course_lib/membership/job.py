@@ -23,7 +23,28 @@ INIT, ORDER, FORWARD, PRIVACY = range(4)  # what a stream of random numbers is f
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """The arguments of ``train_shadows``, checked."""
+    """The arguments of ``train_shadows``, checked.
+
+    Every random number of a model hangs on ``seed`` and on the model's own number in the plan, never on which
+    models are trained beside it: that is why engines and chunks agree.
+
+    Parameters
+    ----------
+    X : (n_records, ...) numbers, finite.
+    y : (n_records,) int64, 0..K-1.
+    plan : who trains on what, over the same records.
+    model, optimizer, loss : as ``train_shadows`` takes them.
+    epochs, batch_size : at least 1.
+    seed : from 0.
+
+    Examples
+    --------
+    >>> from course_lib.membership.training import row_cross_entropy
+    >>> X, y, plan = np.eye(4, 3), np.array([0, 1, 0, 1]), ShadowPlan.half_sampling(4, n_models=2, seed=0)
+    >>> job = Job(X, y, plan, lambda: nn.Linear(3, 2), torch.optim.Adam, row_cross_entropy, 1, 2, seed=0)
+    >>> [torch.equal(job.fresh_model(0).weight, job.fresh_model(m).weight) for m in (0, 1)]
+    [True, False]
+    """
 
     X: np.ndarray
     y: np.ndarray
@@ -101,7 +122,21 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """Where engines put what they find, an entry a model."""
+    """Where engines put what they find, an entry a model.
+
+    Parameters
+    ----------
+    logits : n_models entries, each (n_records, n_classes) or None until its model is trained.
+    losses : (n_models, epochs) float64, mean training loss of each epoch; NaN until known.
+
+    Examples
+    --------
+    >>> results = Results(logits=[None, None], losses=np.full((2, 3), np.nan))
+    >>> results.keep_loss([0, 1], epoch=0, losses=[0.7, np.inf])
+    Traceback (most recent call last):
+    ...
+    ValueError: model 1: the training loss is inf in epoch 1; lower the learning rate, or look at the records
+    """
 
     logits: list[np.ndarray | None]
     losses: np.ndarray

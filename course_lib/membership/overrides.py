@@ -13,7 +13,15 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 
 class SettingsError(ValueError):
-    """A key or value that the settings do not take."""
+    """A key or value that the settings do not take; the message says what they take.
+
+    Examples
+    --------
+    >>> pairs_of(["shadow.n_models"])
+    Traceback (most recent call last):
+    ...
+    course_lib.membership.overrides.SettingsError: shadow.n_models has no value: write shadow.n_models=VALUE
+    """
 
 
 def setting(default: Any, about: str, choices: Iterable[str] = (), least: float = -math.inf, above: float = -math.inf):
@@ -27,7 +35,27 @@ def setting(default: Any, about: str, choices: Iterable[str] = (), least: float 
 
 @dataclass(frozen=True)
 class Key:
-    """One setting: its dotted name, type, default and what values it takes."""
+    """One setting: its dotted name, type, default and what values it takes.
+
+    Parameters
+    ----------
+    name : dotted, as ``shadow.n_models``.
+    type : int, float, bool, str, or a tuple of one of these.
+    default : a value of that type.
+    about : what it is for, in a few words.
+    choices : the only values; none for any.
+    least, above : a number is at least the one and above the other; -inf for no limit.
+
+    Examples
+    --------
+    >>> rate = Key("lr", float, 0.001, "learning rate", choices=(), least=-math.inf, above=0)
+    >>> rate.value("1e-2")
+    0.01
+    >>> rate.value(0)
+    Traceback (most recent call last):
+    ...
+    course_lib.membership.overrides.SettingsError: lr is above 0, not 0.0
+    """
 
     name: str
     type: Any
@@ -39,12 +67,19 @@ class Key:
 
     @property
     def type_name(self) -> str:
+        """The type as the help shows it: "int", or "int, …" for a list."""
         if get_origin(self.type) is tuple:
             return f"{get_args(self.type)[0].__name__}, …"
         return self.type.__name__
 
     def value(self, given: Any) -> Any:
-        """The value of text or of a TOML value, of the key's type and within its limits."""
+        """The value of text or of a TOML value, of the key's type and within its limits.
+
+        Raises
+        ------
+        SettingsError
+            for a value of another type, beyond the limits, or not among the choices; the nearest choice is named.
+        """
         item = get_args(self.type)[0] if get_origin(self.type) is tuple else None
         if item is None:
             return self._one(self.type, given)
@@ -235,6 +270,14 @@ def file_pairs(path: str | Path) -> list[tuple[str, Any]]:
     ------
     SettingsError
         if the file cannot be read, or is not what its name says.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "mine.toml").write_text("shadow = {n_models = 4, optimizer.lr = 0.01}")
+    ...     file_pairs(Path(folder) / "mine.toml")
+    [('shadow.n_models', 4), ('shadow.optimizer.lr', 0.01)]
     """
     is_json = Path(path).suffix == ".json"
     try:

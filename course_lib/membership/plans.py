@@ -249,10 +249,12 @@ class ShadowPlan:
 
     @property
     def n_models(self) -> int:
+        """How many models the plan trains."""
         return self.membership.shape[0]
 
     @property
     def n_records(self) -> int:
+        """How many records the plan is over."""
         return self.membership.shape[1]
 
     def subset(self, model_indices) -> ShadowPlan:
