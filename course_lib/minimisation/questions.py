@@ -26,6 +26,15 @@ class Questions:
     max_unroll : how often a loop without an invariant may run.
     deadline : for all questions to the solver together.
     rerun : runs the program on a concrete input, which tells a fault from an invariant that is too weak.
+
+    Examples
+    --------
+    >>> n = z3.Int("n")
+    >>> asked = Questions({"n": n}, max_unroll=64, deadline=Deadline())
+    >>> asked.model("is there one", 1, [n > 3, n < 5])
+    [n = 4]
+    >>> asked.model("is there one", 1, [n > 3, n < 4]) is None
+    True
     """
 
     def __init__(
