@@ -17,6 +17,12 @@ def layers_of(model: nn.Module) -> list[nn.Module] | None:
 
     Plain: linear layers and activations, perhaps behind one flattening of the record; no weight used twice.
 
+    Parameters
+    ----------
+    model : any torch module; it is looked at, not run.
+
+    Examples
+    --------
     >>> [type(layer).__name__ for layer in layers_of(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)))]
     ['Linear', 'ReLU', 'Linear']
     >>> layers_of(nn.Conv2d(1, 1, 3)) is None

@@ -100,6 +100,11 @@ class Job:
     def row_losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """The loss of each row, (n,).
 
+        Parameters
+        ----------
+        logits : (n, n_classes).
+        labels : (n,) int64.
+
         Raises
         ------
         ValueError
@@ -153,6 +158,12 @@ class Results:
 
     def keep_loss(self, models: list[int], epoch: int, losses) -> None:
         """Store the mean training loss of one epoch.
+
+        Parameters
+        ----------
+        models : their numbers.
+        epoch : from 0.
+        losses : one number a model.
 
         Raises
         ------
@@ -217,6 +228,17 @@ def predict_logits(model: nn.Module, X, batch_size: int = 512) -> np.ndarray:
 def records_for(model: nn.Module, X) -> torch.Tensor:
     """Records on the model's device and of its type; whole numbers stay so for an embedding.
 
+    Parameters
+    ----------
+    model : torch module with at least one parameter.
+    X : (n_records, ...) array, tensor or nested lists.
+
+    Returns
+    -------
+    (n_records, ...) tensor on the model's device, of its parameters' type or int64.
+
+    Examples
+    --------
     >>> records_for(nn.Linear(2, 1).double(), [[1, 0]]).dtype
     torch.float64
     """

@@ -142,9 +142,18 @@ def tpr_at_fpr(members, non_members, fpr: float) -> float:
 def best_threshold(members, non_members) -> float:
     """The threshold with the largest TPR - FPR, the higher one of two equals.
 
+    Parameters
+    ----------
+    members, non_members : scores as for ``roc``.
+
     Returns
     -------
     float, one of the scores; infinity, which calls nobody a member, when no threshold beats chance.
+
+    Raises
+    ------
+    ValueError
+        if a side is empty or holds NaN or infinity.
 
     Examples
     --------

@@ -27,6 +27,15 @@ class SettingsError(ValueError):
 def setting(default: Any, about: str, choices: Iterable[str] = (), least: float = -math.inf, above: float = -math.inf):
     """A field with a default, what it is for, and the values it takes.
 
+    Parameters
+    ----------
+    default : a value of the type of the field.
+    about : what it is for, in a few words.
+    choices : the only values; none for any.
+    least, above : a number is at least the one and above the other.
+
+    Examples
+    --------
     >>> setting(3, "how many", least=1).metadata["about"]
     'how many'
     """
@@ -150,6 +159,13 @@ _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: 
 def keys_of(settings: type, prefix: str = "") -> dict[str, Key]:
     """The keys of a dataclass and of those nested in it, by dotted name, in the order of their fields.
 
+    Parameters
+    ----------
+    settings : a dataclass, every field of which is a ``setting`` or a dataclass of such.
+    prefix : put before each name.
+
+    Examples
+    --------
     >>> from course_lib.membership.settings import OptimizerSettings
     >>> keys_of(OptimizerSettings)["lr"].type_name
     'float'
@@ -185,6 +201,17 @@ def flat(settings: Any, prefix: str = "") -> dict[str, Any]:
 def with_values(settings: Any, values: Mapping[str, Any]) -> Any:
     """The settings with some values replaced, given by dotted name.
 
+    Parameters
+    ----------
+    settings : a dataclass, perhaps with others nested in it.
+    values : by dotted name, of the right types.
+
+    Returns
+    -------
+    new settings of the same type.
+
+    Examples
+    --------
     >>> from course_lib.membership.settings import Settings
     >>> with_values(Settings(), {"shadow.n_models": 3}).shadow.n_models
     3
@@ -201,6 +228,12 @@ def with_values(settings: Any, values: Mapping[str, Any]) -> Any:
 
 def known_name(name: str, keys: Mapping[str, Key], aliases: Mapping[str, str]) -> str:
     """The key that is meant: case and hyphens do not count, and a part of it may have an alias.
+
+    Parameters
+    ----------
+    name : as somebody wrote it.
+    keys : all there are.
+    aliases : another spelling of a part of a name -> the part; "" leaves it out.
 
     Raises
     ------
@@ -224,6 +257,17 @@ def known_name(name: str, keys: Mapping[str, Key], aliases: Mapping[str, str]) -
 def pairs_of(words: Iterable[str]) -> list[tuple[str, str]]:
     """Names and values of a command line that writes ``a.b=c`` or ``A.B c``, or both.
 
+    Parameters
+    ----------
+    words : of the command line.
+
+    Raises
+    ------
+    SettingsError
+        for a name without a value.
+
+    Examples
+    --------
     >>> pairs_of(["a.b=1", "A.C", "2"])
     [('a.b', '1'), ('A.C', '2')]
     """
@@ -241,6 +285,11 @@ def pairs_of(words: Iterable[str]) -> list[tuple[str, str]]:
 
 def overrides(pairs: Iterable[tuple[str, Any]], keys: Mapping[str, Key], aliases: Mapping[str, str]) -> dict[str, Any]:
     """Values by dotted name, each of its key's type.
+
+    Parameters
+    ----------
+    pairs : names and values as somebody wrote them.
+    keys, aliases : as for ``known_name``.
 
     Raises
     ------
@@ -265,6 +314,10 @@ def overrides(pairs: Iterable[tuple[str, Any]], keys: Mapping[str, Key], aliases
 
 def file_pairs(path: str | Path) -> list[tuple[str, Any]]:
     """Names and values of a TOML file with nested tables, or of the ``settings.json`` of a run.
+
+    Parameters
+    ----------
+    path : ends in ``.json`` for the settings of a run; anything else is read as TOML.
 
     Raises
     ------

@@ -268,6 +268,22 @@ def make_attack(name: str, settings: Settings):
 def measures(members: np.ndarray, non_members: np.ndarray, threshold: float | None) -> dict[str, Any]:
     """The numbers of one attack; without a threshold of its own, at the best one for these very scores.
 
+    Parameters
+    ----------
+    members, non_members : (n,) scores, higher for members.
+    threshold : from here on a record is called a member; None for the best in hindsight.
+
+    Returns
+    -------
+    dict by measure; None for what these scores cannot tell.
+
+    Raises
+    ------
+    ValueError
+        if a side is empty or a score is NaN or infinite.
+
+    Examples
+    --------
     >>> found = measures(np.array([3.0, 2.0]), np.array([1.0, 0.0]), threshold=1.5)
     >>> found["auc"], found["balanced_accuracy"], found["threshold"]
     (1.0, 1.0, 'learnt on shadows')

@@ -92,6 +92,12 @@ class RunFolder:
     def borrow(self, name: str, source: str, settings: Settings, prepared: Prepared) -> ShadowBundle:
         """The victim or the shadows of another run, of which the same would come out here.
 
+        Parameters
+        ----------
+        name : "victim" or "shadows".
+        source : the folder of the other run.
+        settings, prepared : of this run.
+
         Raises
         ------
         ValueError

@@ -266,6 +266,14 @@ def _check_together(settings: Settings, given: dict[str, Any]) -> None:
 def optimizer_of(settings: OptimizerSettings) -> partial:
     """A function of the parameters that makes this optimiser.
 
+    Parameters
+    ----------
+    settings : which optimiser, and with what.
+
+    Returns
+    -------
+    a ``partial`` that takes parameters.
+
     Raises
     ------
     SettingsError

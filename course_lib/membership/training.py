@@ -28,6 +28,8 @@ LARGEST_MAPPED_IMAGE = 16 * 16
 def row_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """-log softmax(logits)[label] of each row: (n, K) and (n,) to (n,).
 
+    Examples
+    --------
     >>> import torch
     >>> row_cross_entropy(torch.zeros(2, 2), torch.tensor([0, 1])).round(decimals=3)
     tensor([0.6930, 0.6930])
@@ -182,6 +184,16 @@ def _why_no_vmap(job: Job) -> str | None:
 
 def checked_data(X, y, plan: ShadowPlan) -> tuple[np.ndarray, np.ndarray]:
     """Records and labels as numpy arrays that fit each other and the plan.
+
+    Parameters
+    ----------
+    X : (n_records, ...) array or tensor.
+    y : (n_records,) whole numbers from 0.
+    plan : over the same records.
+
+    Returns
+    -------
+    (n_records, ...) of the type given, (n_records,) int64.
 
     Raises
     ------

@@ -49,6 +49,17 @@ class VmappedModels:
 def why_not(models: list[nn.Module], records: torch.Tensor) -> str | None:
     """What keeps these models from being mapped, tried on copies and a few records; None where nothing does.
 
+    Parameters
+    ----------
+    models : two or more of one architecture; they are copied.
+    records : (n, ...) a few, as the models take them.
+
+    Returns
+    -------
+    the first line of what torch says, or None.
+
+    Examples
+    --------
     >>> records = torch.ones(2, 3)
     >>> why_not([nn.Linear(3, 1), nn.Linear(3, 1)], records) is None
     True
