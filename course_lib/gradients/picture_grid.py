@@ -48,7 +48,7 @@ class Grid:
         return 1 / ((self.levels - 1) * float(self.std.max()))
 
     def places(self, inputs: Tensor, pixels: Tensor | slice = slice(None)) -> Tensor:
-        """Inputs in grey levels, undoing the standardisation."""
+        """Inputs in grey levels, 0 to levels - 1 for a picture, undoing the standardisation; (n, n_pixels) stays."""
         return (inputs * self.std[pixels] + self.mean[pixels]) * (self.levels - 1)
 
     def distances(self, inputs: Tensor, pixels: Tensor | slice = slice(None)) -> tuple[Tensor, Tensor]:
@@ -58,7 +58,7 @@ class Grid:
         return distance.amax(1), distance.square().mean(1).sqrt()
 
     def snap(self, inputs: Tensor) -> Tensor:
-        """The nearest pictures, standardised again in the client's own arithmetic."""
+        """The nearest pictures, standardised again in the client's own arithmetic: (n, n_features) float64."""
         whole = self.places(inputs).round().clamp(0, self.levels - 1)
         own, single = (self._standardised(whole, dtype) for dtype in (self.dtype, torch.float32))
         nearer = (single - inputs).norm(dim=1) < (own - inputs).norm(dim=1)

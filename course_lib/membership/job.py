@@ -210,6 +210,11 @@ def predict_logits(model: nn.Module, X, batch_size: int = 512) -> np.ndarray:
     -------
     (n_records, n_classes) floating, of the model's type.
 
+    Raises
+    ------
+    RuntimeError
+        of torch, for records that the model does not take.
+
     Examples
     --------
     >>> from torch import nn

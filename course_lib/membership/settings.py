@@ -166,6 +166,14 @@ class RunSettings:
 class Settings:
     """All settings of a run; `resolve_settings` makes them.
 
+    Parameters
+    ----------
+    data : which records.
+    victim : the model under attack.
+    shadow : the attacker's models.
+    attack : the attacks on the victim.
+    run : where, and from which seed.
+
     Examples
     --------
     >>> Settings().shadow.optimizer.lr
