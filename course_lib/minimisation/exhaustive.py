@@ -43,6 +43,13 @@ class Table:
     program : with at most LARGEST inputs.
     deadline : for all the runs.
 
+    Raises
+    ------
+    Undecided
+        for more than LARGEST inputs, or when the time is up.
+    EmptyDomain
+        if no input is legal.
+
     Examples
     --------
     >>> from course_lib.minimisation.program import program

@@ -17,6 +17,10 @@ def invariant(condition: object) -> None:
     is reached, and that the body preserves it, is proved; after the loop it is all that is known about
     the variables the loop assigns.
 
+    Parameters
+    ----------
+    condition : of the variables that the loop knows, as the program may write one.
+
     Examples
     --------
     >>> i = 0

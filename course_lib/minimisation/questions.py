@@ -48,7 +48,19 @@ class Questions:
         self.auxiliary: dict[z3.ExprRef, tuple[type, int]] = {}  # unknowns that are no inputs: whose, which line
 
     def model(self, question: str, line: int, conditions: Iterable[Condition]) -> z3.ModelRef | None:
-        """Values that meet the conditions, or None if there are none; Undecided if that stays open."""
+        """Values that meet the conditions, or None if there are none.
+
+        Parameters
+        ----------
+        question : for the message.
+        line : of the program.
+        conditions : what the values have to meet.
+
+        Raises
+        ------
+        Undecided
+            if the solver gives up or the time is up.
+        """
         conditions, reason = list(conditions), ""
         for make, most in ((quick_solver, FIRST_TRY), (thorough_solver, None)):
             try:

@@ -54,7 +54,20 @@ class Reader:
         self.read: dict[Any, Function | None] = {}  # None: being read, so that a call of it is recursion
 
     def read_text(self, text: str, entry: str | None) -> tuple[Function, str, int]:
-        """The entry of a module's text, the text, and line 1."""
+        """The entry of a module's text, the text, and line 1.
+
+        Parameters
+        ----------
+        text : of a module.
+        entry : which function, where it has several.
+
+        Raises
+        ------
+        SpecificationError
+            if the text does not parse, or does not hold the function.
+        UnsupportedConstruct
+            for whatever is not modelled.
+        """
         tree = _parse(textwrap.dedent(text))
         functions = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
         names = [node.name for node in functions]
@@ -68,7 +81,20 @@ class Reader:
         return self.function(*found), text, 1
 
     def read_function(self, function: Callable, entry: str | None) -> tuple[Function, str, int]:
-        """A function object's parse, its text, and its first line in the file."""
+        """A function object's parse, its text, and its first line in the file.
+
+        Parameters
+        ----------
+        function : with Python source.
+        entry : None, or its name.
+
+        Raises
+        ------
+        SpecificationError
+            for what is no function, or one that its file no longer holds.
+        UnsupportedConstruct
+            for whatever is not modelled.
+        """
         if not callable(function):
             raise SpecificationError(f"a program is a function or a text, not {function!r}")
         if not isinstance(function, FunctionType):
@@ -80,7 +106,18 @@ class Reader:
         return self.function(node, _FunctionScope(function)), text, line
 
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: _TextScope | _FunctionScope) -> Function:
-        """Parse one function and, by its global names, those it calls."""
+        """Parse one function and, by its global names, those it calls.
+
+        Parameters
+        ----------
+        node : its definition.
+        scope : what its global names stand for.
+
+        Raises
+        ------
+        UnsupportedConstruct, SpecificationError
+            as ``read_text`` says.
+        """
         if isinstance(node, ast.AsyncFunctionDef):
             raise syntax.refused(node, "async")
         syntax.check(node)
