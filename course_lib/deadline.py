@@ -18,7 +18,19 @@ Item = TypeVar("Item")
 
 
 class SolverUndecided(RuntimeError):
-    """The solver did not decide in the time it was given; nothing is known, nothing is guessed."""
+    """The solver did not decide in the time it was given; nothing is known, nothing is guessed.
+
+    Its message names the question that was left open, and the seconds it was given.
+
+    Examples
+    --------
+    >>> short = Deadline(timeout=0.001)
+    >>> time.sleep(0.01)
+    >>> short.check("the count")
+    Traceback (most recent call last):
+        ...
+    course_lib.deadline.SolverUndecided: the count: undecided after 0.001 s
+    """
 
 
 class Deadline:

@@ -206,6 +206,22 @@ def as_pictures(rows, image_shape: tuple[int, int, int] = (3, 32, 32)) -> np.nda
 def shuffled_places(total: int, n: int | None, seed: int, what: str) -> np.ndarray:
     """`n` of the places 0..total-1 in random order, none twice; all where `n` is None.
 
+    Parameters
+    ----------
+    total : how many there are.
+    n : how many to take, from 1 to `total`, or None.
+    seed : of the order.
+    what : they are, for the message.
+
+    Returns
+    -------
+    (n,) int64.
+
+    Raises
+    ------
+    ValueError
+        for `n` below 1 or above `total`.
+
     Examples
     --------
     >>> sorted(shuffled_places(4, None, seed=0, what="digits").tolist())

@@ -61,6 +61,10 @@ class _Attack:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status: 0, or 1 where it cannot be done.
 
+    Parameters
+    ----------
+    arguments : the words after the command's name; None for those of the command line.
+
     Examples
     --------
     >>> main(["passive", "--batch", "0", "--out", "pictures"])  # said on standard error: --batch is 0

@@ -46,6 +46,11 @@ class BatchReconstruction:
 def empty_reconstruction(weight_grad: Tensor, reason: str) -> BatchReconstruction:
     """No sample, and the reason.
 
+    Parameters
+    ----------
+    weight_grad : (n_neurons, n_features) of the first layer; its device and dtype are kept.
+    reason : why nothing was found.
+
     Examples
     --------
     >>> nothing = empty_reconstruction(torch.ones(3, 4), "every neuron is active for all samples")
@@ -81,7 +86,22 @@ class Match:
     n_false: int
 
     def recovered(self, threshold_db: float = 60.0) -> Tensor:
-        """(batch,) bool: samples recovered with their label, at this many decibels or more."""
+        """Samples recovered with their label, at this many decibels or more.
+
+        Parameters
+        ----------
+        threshold_db : in decibels; at 60 dB the root mean square error is a thousandth of the peak.
+
+        Returns
+        -------
+        (batch,) bool.
+
+        Examples
+        --------
+        >>> match = Match(torch.tensor([0, 1]), torch.tensor([70.0, 50.0]), torch.tensor([True, True]), 0)
+        >>> match.recovered().tolist(), match.recovered(threshold_db=40).tolist()
+        ([True, False], [True, True])
+        """
         return (self.psnr_db >= threshold_db) & self.label_correct
 
 

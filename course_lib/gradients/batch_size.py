@@ -59,6 +59,15 @@ def common_batch_size(weights: Tensor, errors: Tensor) -> int | None:
 def settle_weights(found: Samples, batch_size: int | None) -> Samples:
     """Weights that are k/M up to their error become k/M, without error.
 
+    Parameters
+    ----------
+    found : samples with the predicted errors of their weights.
+    batch_size : M, or None where it is unknown: then nothing changes.
+
+    Returns
+    -------
+    the same samples, with other weights and errors.
+
     Examples
     --------
     >>> weights, error, none = torch.tensor([0.2500001, 0.3]), torch.full((2,), 1e-6), torch.zeros(2)
@@ -118,6 +127,16 @@ def label_counts(network: ReluNetwork, gradient: Gradient, left: Residual, batch
     difference, a mixture of them passes for one sample of weight k/M; if nothing else is read, the batch seems k times
     smaller than it is. Then all counts are k times too small, and those of rare labels are no whole numbers. The
     mean of p comes from rows of the first layer, mixtures though they are.
+
+    Parameters
+    ----------
+    network, gradient : the network as the server knows it, and what was sent.
+    left : what is left of the gradient once the samples found are taken out.
+    batch_size : M, the size that is tried.
+
+    Returns
+    -------
+    :class:`LabelCounts`; with infinite doubt where no neuron or no bias is left to count by.
 
     Examples
     --------

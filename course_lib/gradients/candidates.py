@@ -34,6 +34,18 @@ def single_rows(
 
     On a grid, a batch size known from other rows gives the label where the next layer's gradient is too faint.
 
+    Parameters
+    ----------
+    network : as the server knows it.
+    left : what is left of the gradient.
+    grid : where the inputs are pictures of whole grey levels; None where nothing is known of them.
+    loosest : widest relative tolerance of the test, above 0.
+    batch_size : M, where other rows have told it.
+
+    Returns
+    -------
+    Samples, (n,) of each field; none where no row passes.
+
     Examples
     --------
     >>> from course_lib.gradients.fully_connected import relu_network
@@ -165,7 +177,17 @@ def _widest(network: ReluNetwork, grid: Grid | None, n_rows: int, loosest: float
 def distinct(rows: Samples, found: Samples, exact: bool, batch_size: int | None, slack: float = 0.0) -> Samples:
     """Of rows that hold the same sample the surest, and of samples only new ones.
 
-    `exact` says that inputs lie on a grid, `slack` how far their root mean square may differ all the same.
+    Parameters
+    ----------
+    rows : the surest first.
+    found : the samples that are known already.
+    exact : whether inputs lie on a grid.
+    batch_size : M, or None.
+    slack : how far the root mean square of exact inputs may differ all the same.
+
+    Returns
+    -------
+    Samples, some of the rows.
 
     Examples
     --------

@@ -37,6 +37,17 @@ def explain(network: ReluNetwork, gradient: Gradient, found: Samples, grid: Grid
     An entry may be off by SAFETY eps times the sum of the absolute terms in it. With a grid, the inputs that fit
     best must round to the same pictures, and surely so.
 
+    Parameters
+    ----------
+    network, gradient : the network as the server knows it, and what was sent.
+    found : samples that may be the whole batch.
+    grid : of pictures with whole grey levels, or None.
+    noise : standard deviation of what was added to each entry of the gradient, 0 for none.
+
+    Returns
+    -------
+    :class:`Explanation`.
+
     Examples
     --------
     >>> from course_lib.gradients.fully_connected import relu_network

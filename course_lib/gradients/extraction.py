@@ -270,6 +270,20 @@ def match_rows(rows: Rows | Tensor, inputs: Tensor, rtol: float = 1e-5) -> Tenso
 def read_layer(weight_grad: Tensor | Gradient, bias_grad: Tensor | None) -> tuple[Tensor, Tensor]:
     """Weight and bias gradient of the layer to read, checked; warns of activations that are never off.
 
+    Parameters
+    ----------
+    weight_grad : (n_neurons, n_features), or a whole :class:`Gradient`, of which the first layer is read.
+    bias_grad : (n_neurons,); not used with a :class:`Gradient`.
+
+    Returns
+    -------
+    (n_neurons, n_features) and (n_neurons,).
+
+    Raises
+    ------
+    ValueError
+        if there is no bias, shapes do not fit, values are not finite, or the first layer is not linear.
+
     Examples
     --------
     >>> weight_grad, bias_grad = read_layer(torch.ones(3, 2), torch.zeros(3))

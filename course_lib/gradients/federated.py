@@ -48,7 +48,22 @@ class FederatedHistory:
     scores: tuple[float, ...]
 
     def odd_ones(self, number: int) -> tuple[int, ...]:
-        """Clients whose digest in round `number` is not the most frequent one: what comparing them shows."""
+        """Clients whose digest in round `number` is not the most frequent one: what comparing them shows.
+
+        Parameters
+        ----------
+        number : of the round, from 0.
+
+        Returns
+        -------
+        tuple of clients, counted from 0.
+
+        Examples
+        --------
+        >>> sent = FederatedHistory(nn.Linear(1, 1), (("a", "a", "b"),), manipulated=(), uploads={}, scores=())
+        >>> sent.odd_ones(0)
+        (2,)
+        """
         sent = self.digests[number]
         usual = max(sent, key=sent.count)
         return tuple(client for client, digest in enumerate(sent) if digest != usual)

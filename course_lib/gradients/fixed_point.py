@@ -20,6 +20,13 @@ _MASK = 0xFFFFFFFF
 class Format:
     """Fixed point: limbs of 32 bits, lowest first; a number is (limbs mod 2^k, two's complement) * 2^lowest.
 
+    Parameters
+    ----------
+    dtype : numpy type of the floats.
+    mantissa_bits : of that type, the leading one included.
+    lowest : exponent of its smallest number above 0.
+    n_limbs : k / 32.
+
     Examples
     --------
     >>> bits = 32 * FLOAT32.n_limbs  # from 2^-149 to 2^128, a sign, and room for a sum of 2^31 users
@@ -39,6 +46,11 @@ FLOAT64 = Format(np.float64, 53, -1074, 67)
 
 def encode(values: np.ndarray, form: Format) -> np.ndarray:
     """The limbs of finite floats, without loss: (n,) -> (n_limbs, n) int64, each in [0, 2^32).
+
+    Parameters
+    ----------
+    values : (n,) finite, of the format's dtype.
+    form : FLOAT32 or FLOAT64.
 
     Examples
     --------
@@ -63,6 +75,14 @@ def encode(values: np.ndarray, form: Format) -> np.ndarray:
 def carry(limbs: np.ndarray) -> np.ndarray:
     """Bring limbs that sums have pushed out of [0, 2^32) back into it, modulo 2^k. Works in place.
 
+    Parameters
+    ----------
+    limbs : (n_limbs, n) int64, entries below 2^62 in size.
+
+    Returns
+    -------
+    the same array, each entry in [0, 2^32).
+
     Examples
     --------
     >>> carry(np.array([[2**32 + 5], [1]])).tolist()
@@ -80,6 +100,11 @@ def decode(limbs: np.ndarray, form: Format) -> np.ndarray:
     """The floats nearest to the numbers, ties to even: (n_limbs, n) int64 in [0, 2^32) -> (n,).
 
     Beyond the largest float the result is infinite.
+
+    Parameters
+    ----------
+    limbs : carried, as ``encode`` and ``carry`` leave them.
+    form : that they were encoded in.
 
     Examples
     --------

@@ -35,6 +35,7 @@ class Run:
 
     @property
     def probabilities(self) -> Tensor:
+        """Softmax of the last values: (n, n_classes) float64."""
         return torch.softmax(self.values[-1], dim=1)
 
 
@@ -63,6 +64,7 @@ class ReluNetwork:
 
     @property
     def n_classes(self) -> int:
+        """How many logits the network gives."""
         return len(self.weights[-1])
 
     def run(self, inputs: Tensor) -> Run:
@@ -99,6 +101,10 @@ class ReluNetwork:
 
 def relu_network(gradient: Gradient) -> ReluNetwork:
     """The network that a gradient belongs to; refuses what the attacker cannot run again.
+
+    Parameters
+    ----------
+    gradient : what was sent, with the weights that it belongs to.
 
     Raises
     ------

@@ -129,6 +129,11 @@ def client_gradient(
 def as_gradient(model: nn.Module, grads: Mapping[str, Tensor]) -> Gradient:
     """What is sent, from gradients by parameter's name; those of other layers than linear ones are left out.
 
+    Parameters
+    ----------
+    model : with the weights that the gradient belongs to.
+    grads : name of a parameter -> its gradient, of the same shape.
+
     Examples
     --------
     >>> layer = nn.Linear(2, 3)
@@ -171,6 +176,16 @@ def leaf_modules(model: nn.Module) -> tuple[str, ...]:
 def require_finite(tensor: Tensor, name: str) -> None:
     """Refuse NaN and infinity, naming the tensor.
 
+    Parameters
+    ----------
+    tensor : of any shape.
+    name : what the error calls it.
+
+    Raises
+    ------
+    ValueError
+        that names the tensor.
+
     Examples
     --------
     >>> require_finite(torch.zeros(2), "inputs")
@@ -185,6 +200,19 @@ def require_finite(tensor: Tensor, name: str) -> None:
 
 def first_layer(gradient: Gradient) -> tuple[Tensor, Tensor]:
     """Weight and bias gradient of the layer that sees the inputs; refuses where that is not linear.
+
+    Parameters
+    ----------
+    gradient : what was sent.
+
+    Returns
+    -------
+    (n_neurons, n_features) and (n_neurons,).
+
+    Raises
+    ------
+    ValueError
+        if the first layer is not linear or has no bias, there is none, or its gradient is not finite.
 
     Examples
     --------
@@ -208,6 +236,15 @@ def first_layer(gradient: Gradient) -> tuple[Tensor, Tensor]:
 
 def require_bias(bias_grad: Tensor | None) -> None:
     """Refuse a layer without bias.
+
+    Parameters
+    ----------
+    bias_grad : (n_neurons,), or None for a layer without.
+
+    Raises
+    ------
+    ValueError
+        for None.
 
     Examples
     --------

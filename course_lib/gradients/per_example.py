@@ -102,6 +102,17 @@ def per_example_norms(model: nn.Module, inputs: Tensor, labels: Tensor, max_byte
 def clipped_mean(model: nn.Module, inputs: Tensor, labels: Tensor, clip: float) -> Gradient:
     """(1/B) sum_m g_m min(1, C / norm(g_m)), the norm being over all parameters.
 
+    Parameters
+    ----------
+    model : gives logits (batch, n_classes).
+    inputs : (batch, ...), in the dtype of the weights.
+    labels : (batch,) int64.
+    clip : C, above 0.
+
+    Returns
+    -------
+    :class:`Gradient` of norm at most C.
+
     Examples
     --------
     >>> model, inputs, labels = nn.Linear(3, 2), torch.rand(1, 3), torch.tensor([1])

@@ -48,7 +48,7 @@ class Grid:
         return 1 / ((self.levels - 1) * float(self.std.max()))
 
     def places(self, inputs: Tensor, pixels: Tensor | slice = slice(None)) -> Tensor:
-        """Inputs in grey levels, undoing the standardisation."""
+        """Inputs in grey levels, 0 to levels - 1 for a picture, undoing the standardisation; (n, n_pixels) stays."""
         return (inputs * self.std[pixels] + self.mean[pixels]) * (self.levels - 1)
 
     def distances(self, inputs: Tensor, pixels: Tensor | slice = slice(None)) -> tuple[Tensor, Tensor]:
@@ -58,7 +58,7 @@ class Grid:
         return distance.amax(1), distance.square().mean(1).sqrt()
 
     def snap(self, inputs: Tensor) -> Tensor:
-        """The nearest pictures, standardised again in the client's own arithmetic."""
+        """The nearest pictures, standardised again in the client's own arithmetic: (n, n_features) float64."""
         whole = self.places(inputs).round().clamp(0, self.levels - 1)
         own, single = (self._standardised(whole, dtype) for dtype in (self.dtype, torch.float32))
         nearer = (single - inputs).norm(dim=1) < (own - inputs).norm(dim=1)
@@ -98,10 +98,26 @@ class Grid:
 def picture_grid(levels: int, mean: float | Sequence[float], std: float | Sequence[float], like: Tensor) -> Grid:
     """A grid for rows like these; mean and std are one number, one a channel or one a feature.
 
+    Parameters
+    ----------
+    levels : number of grey levels, from 2; 256 for 8 bits.
+    mean, std : what the client subtracted from pixels in 0..1 and divided by, std above 0.
+    like : (..., n_features) floating, rows as the client sent them; their dtype and device are kept.
+
+    Returns
+    -------
+    :class:`Grid`, its mean and std as (n_features,) float64.
+
     Raises
     ------
     ValueError
         for fewer than two levels, a std that is not positive, or numbers that do not fit the features.
+
+    Examples
+    --------
+    >>> grid = picture_grid(256, mean=[0.5, 0.25], std=0.5, like=torch.zeros(1, 4))  # two channels of two pixels
+    >>> grid.mean.tolist(), grid.unit
+    ([0.5, 0.5, 0.25, 0.25], 191.25)
     """
     if isinstance(levels, bool) or not isinstance(levels, int) or levels < 2:
         raise ValueError(f"levels is {levels!r}: a whole number from 2 is needed, 256 for 8-bit pictures")

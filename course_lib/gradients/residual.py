@@ -41,12 +41,16 @@ class Samples:
         return len(self.labels)
 
     def at(self, places: Tensor) -> Samples:
-        """Some of them: places, or a bool for each."""
+        """Some of them: (k,) places, or (n,) bool."""
         return Samples(*(getattr(self, f.name)[places] for f in fields(self)))
 
 
 def joined(parts: list[Samples]) -> Samples:
     """One after the other.
+
+    Parameters
+    ----------
+    parts : at least one.
 
     Examples
     --------
@@ -59,6 +63,10 @@ def joined(parts: list[Samples]) -> Samples:
 
 def no_samples(weight_grad: Tensor) -> Samples:
     """None yet.
+
+    Parameters
+    ----------
+    weight_grad : (n_neurons, n_features); it gives the number of features and the device.
 
     Examples
     --------
@@ -127,6 +135,16 @@ def take_out(network: ReluNetwork, gradient: Gradient, found: Samples, noise: fl
     anything is taken out S is zero, and a row of one sample is exact to eps. The errors of the samples
     themselves and the noise are added.
 
+    Parameters
+    ----------
+    network, gradient : the network as the server knows it, and what was sent.
+    found : samples to take out; none at first.
+    noise : standard deviation of what was added to each entry of the gradient, 0 for none.
+
+    Returns
+    -------
+    :class:`Residual`.
+
     Examples
     --------
     >>> from course_lib.gradients import client_gradient, mlp
@@ -164,6 +182,11 @@ def take_out(network: ReluNetwork, gradient: Gradient, found: Samples, noise: fl
 def at_round(samples: Samples, number: int) -> Samples:
     """The same samples, marked with the round in which they came off.
 
+    Parameters
+    ----------
+    samples : any.
+    number : of the round, from 1.
+
     Examples
     --------
     >>> one = Samples(torch.rand(1, 4), torch.tensor([5]), *[torch.ones(1)] * 4)
@@ -175,6 +198,14 @@ def at_round(samples: Samples, number: int) -> Samples:
 
 def relative_step(gradient: Gradient) -> float:
     """eps of the coarsest type that holds the gradient's numbers: it may have travelled as float16.
+
+    Parameters
+    ----------
+    gradient : what was sent.
+
+    Returns
+    -------
+    float: 2^-52, 2^-23, 2^-10 or 2^-7.
 
     Examples
     --------

@@ -203,6 +203,10 @@ def sybil_round(
 def zero_update(like: Gradient) -> Gradient:
     """What a sybil sends: zeros where an honest user sends its update.
 
+    Parameters
+    ----------
+    like : an update of an honest user; its shapes and dtypes are kept.
+
     Examples
     --------
     >>> sent = client_gradient(nn.Linear(3, 2), torch.rand(4, 3), torch.tensor([0, 1, 1, 0]))

@@ -22,6 +22,17 @@ def sharpen(
     The deltas hang on the inputs, so the step is repeated while what is left becomes smaller. With a grid the
     inputs are snapped to it.
 
+    Parameters
+    ----------
+    network, gradient : the network as the server knows it, and what was sent.
+    found : samples to improve, labels and weights as they are.
+    grid : of pictures with whole grey levels, or None.
+    noise : as for ``take_out``.
+
+    Returns
+    -------
+    Samples with other inputs; the same where no step makes what is left smaller.
+
     Examples
     --------
     >>> from course_lib.gradients import client_gradient, mlp

@@ -16,7 +16,18 @@ MOST_SAMPLES = 16  # step B.3 tries 2^M sets of samples for each neuron
 
 
 class PatternUnknown(ValueError):
-    """A layer in which the attack cannot tell who activates what, and why."""
+    """A layer in which the attack cannot tell who activates what, and why.
+
+    :func:`subset_patterns` raises it; :func:`reconstruct_exclusive` gives its words as the reason for an empty result.
+
+    Examples
+    --------
+    >>> reach = torch.ones(1, 1, dtype=torch.float64)
+    >>> subset_patterns(reach, torch.tensor([0.5]), eps=1e-7)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    course_lib.gradients.two_exclusive.PatternUnknown: no set of the samples found explains a neuron's bias: ...
+    """
 
 
 def reconstruct_exclusive(gradient: Gradient) -> BatchReconstruction:

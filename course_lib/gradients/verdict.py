@@ -27,6 +27,17 @@ def verdict(
 ) -> BatchReconstruction:
     """Weigh the samples found: refuse what is no average, sharpen, and say whether they are the whole batch.
 
+    Parameters
+    ----------
+    network, gradient : the network as the server knows it, and what was sent.
+    found : samples with labels and weights.
+    grid : of pictures with whole grey levels, or None.
+    noise : as for ``take_out``.
+
+    Returns
+    -------
+    :class:`BatchReconstruction`; empty, with the reason, where no sample is left or weights are no shares.
+
     Examples
     --------
     >>> from course_lib.gradients import client_gradient, mlp

@@ -17,7 +17,17 @@ MEASURES = ("auc", "tpr_at_0.01_fpr", "tpr_at_0.001_fpr", "balanced_accuracy", "
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit status: 0, 1 for a run that fails, 2 for bad settings, 130 interrupted."""
+    """Run the command; returns the exit status: 0, 1 for a run that fails, 2 for bad settings, 130 interrupted.
+
+    Parameters
+    ----------
+    arguments : the words after the command's name; None for those of the command line.
+
+    Examples
+    --------
+    >>> main(["run", "shadow.n_model=4"])  # said on standard error: did you mean shadow.n_models?
+    2
+    """
     parser = argparse.ArgumentParser(
         prog="python -m course_lib.membership",
         description="Train a victim and shadows, attack the victim, report. The same command again goes on\n"
@@ -48,7 +58,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def lines_of(report: RunReport) -> list[str]:
-    """The report as lines of text, aligned."""
+    """The report as lines of text, aligned: accuracies, a row an attack, and where everything lies.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> of = {"victim_train": 1.0, "victim_test": 0.9, "shadows_train": 1.0, "shadows_test": 0.8}
+    >>> print(lines_of(RunReport(Path("runs/digits"), of, attacks=[]))[0])
+    accuracy, train and test: victim 1.000 and 0.900, shadows 1.000 and 0.800
+    """
     of = report.accuracies
     lines = [
         f"accuracy, train and test: victim {of['victim_train']:.3f} and {of['victim_test']:.3f}, "

@@ -107,6 +107,18 @@ def log_moment(sigma: float, q: float, order: float) -> float:
     The integrand is analytic and falls off as a Gaussian, so the rule's error shrinks exponentially with
     the step: σ or σ²/2, whichever is less, leaves nothing but rounding.
 
+    Parameters
+    ----------
+    sigma : noise multiplier, above 0.
+    q : chance that a record is in a batch, above 0 and at most 1.
+    order : α, above 1.
+
+    Returns
+    -------
+    float, 0 or more.
+
+    Examples
+    --------
     >>> round(log_moment(2.0, 1.0, 3.0), 9) == (3 * 2) / (2 * 2.0**2)  # no sampling: α(α − 1)/2σ²
     True
     """

@@ -17,6 +17,12 @@ def layers_of(model: nn.Module) -> list[nn.Module] | None:
 
     Plain: linear layers and activations, perhaps behind one flattening of the record; no weight used twice.
 
+    Parameters
+    ----------
+    model : any torch module; it is looked at, not run.
+
+    Examples
+    --------
     >>> [type(layer).__name__ for layer in layers_of(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)))]
     ['Linear', 'ReLU', 'Linear']
     >>> layers_of(nn.Conv2d(1, 1, 3)) is None
@@ -77,6 +83,7 @@ class BatchedPerceptrons:
         return stacked
 
     def train(self, records: torch.Tensor) -> torch.Tensor:
+        """Logits (M, B, K) of records (M, B, ...), a batch of its own for each model, while training."""
         h = records.flatten(2)
         for step in self.steps:
             if not isinstance(step, tuple):
@@ -88,4 +95,5 @@ class BatchedPerceptrons:
         return h
 
     def predict(self, records: torch.Tensor) -> torch.Tensor:
+        """Logits (M, R, K) of records (R, ...), the same for every model, after training."""
         return self.train(records.expand(len(self.parameters[0]), *records.shape))

@@ -72,19 +72,33 @@ class ShadowBundle:
 
     @property
     def n_models(self) -> int:
+        """How many models were trained."""
         return self.logits.shape[0]
 
     @property
     def n_records(self) -> int:
+        """How many records the logits are of."""
         return self.logits.shape[1]
 
     @property
     def n_classes(self) -> int:
+        """How many classes the models tell apart."""
         return self.logits.shape[2]
 
     def subset(self, model_indices) -> ShadowBundle:
         """The bundle of some models, in the order given: indices, a slice or a mask.
 
+        Parameters
+        ----------
+        model_indices : whole numbers 0..n_models-1, a slice, or (n_models,) bool.
+
+        Raises
+        ------
+        ValueError
+            for no model, or one that is not there.
+
+        Examples
+        --------
         >>> bundle = ShadowBundle(np.zeros((3, 1, 2)), [[True], [False], [True]])
         >>> bundle.subset([2, 1]).membership.ravel().tolist()
         [True, False]
@@ -96,6 +110,10 @@ class ShadowBundle:
     @classmethod
     def join(cls, bundles: Sequence[ShadowBundle]) -> ShadowBundle:
         """The models of several bundles over the same records, one after the other; details are the first's.
+
+        Parameters
+        ----------
+        bundles : at least one.
 
         Raises
         ------
@@ -118,6 +136,11 @@ class ShadowBundle:
 
     def save(self, folder: str | Path, overwrite: bool = False) -> None:
         """Write ``shadows.npz`` and ``shadows.json`` into ``folder``, which is made when it is not there.
+
+        Parameters
+        ----------
+        folder : where to write; its parents are made as well.
+        overwrite : whether a bundle that lies there may be replaced.
 
         Raises
         ------
@@ -149,6 +172,10 @@ class ShadowBundle:
     def load(cls, folder: str | Path) -> ShadowBundle:
         """Read what ``save`` wrote; nothing is unpickled.
 
+        Parameters
+        ----------
+        folder : what ``save`` was given.
+
         Raises
         ------
         ValueError
@@ -169,6 +196,12 @@ class ShadowBundle:
 
 def boolean_matrix(name: str, values, shape: tuple[int, int] | None = None) -> np.ndarray:
     """The values as (n_models, n_records) bool.
+
+    Parameters
+    ----------
+    name : what the error calls the values.
+    values : array, tensor or nested lists of bools.
+    shape : (n_models, n_records), or None for any.
 
     Raises
     ------
@@ -194,6 +227,22 @@ def boolean_matrix(name: str, values, shape: tuple[int, int] | None = None) -> n
 def model_numbers(indices, n_models: int) -> np.ndarray:
     """Indices, a slice or a mask as int64 indices; at least one, each in 0..n_models-1.
 
+    Parameters
+    ----------
+    indices : whole numbers, a slice, or (n_models,) bool.
+    n_models : how many there are.
+
+    Returns
+    -------
+    (n,) int64, in the order given.
+
+    Raises
+    ------
+    ValueError
+        for no model, or one that is not there.
+
+    Examples
+    --------
     >>> model_numbers(slice(1, 3), 4).tolist(), model_numbers([True, False, True], 3).tolist()
     ([1, 2], [0, 2])
     """

@@ -205,8 +205,20 @@ def clipped_sums(
 ) -> tuple[list[Tensor], Tensor]:
     """Σ_i w_i min(1, C/‖g_i‖) g_i for each parameter of stacked models, and the norms ‖g_i‖, (m, batch).
 
-    x is (m, batch, ...), y and ``weights`` (m, batch); a weight of 0 leaves a record out.
+    Parameters
+    ----------
+    stack : m perceptrons.
+    x : (m, batch, ...) records.
+    y : (m, batch) int64 labels.
+    weights : (m, batch), of each record in the sum; 0 leaves a record out.
+    clip : C, above 0.
 
+    Returns
+    -------
+    list of tensors, one a parameter, each of its shape; and (m, batch).
+
+    Examples
+    --------
     A layer of zeros gives two classes one half each: x = (√7, 0) has a gradient of length √(½ (7 + 1)) = 2.
 
     >>> layer = nn.Linear(2, 2)

@@ -16,6 +16,18 @@ _ROW_SUM_TOLERANCE = 1e-3  # half-precision posteriors of a hundred classes sum 
 def as_logits(logits, n_classes: int | None = None) -> np.ndarray:
     """Logits as (n, n_classes) float64, finite, and not posteriors by mistake.
 
+    Parameters
+    ----------
+    logits : (n, n_classes) array, tensor or nested lists.
+    n_classes : how many there must be; None for any number from 2.
+
+    Raises
+    ------
+    ValueError
+        for another shape, NaN or infinity, or rows that look like posteriors.
+
+    Examples
+    --------
     >>> as_logits([[2, 0], [0, 1]]).tolist()
     [[2.0, 0.0], [0.0, 1.0]]
     >>> as_logits([[0.9, 0.1]])
@@ -47,6 +59,18 @@ def _finite_logits(rows: np.ndarray) -> np.ndarray:
 def as_labels(y, n_rows: int, n_classes: int) -> np.ndarray:
     """Labels as (n_rows,) int64 in 0..n_classes-1.
 
+    Parameters
+    ----------
+    y : (n_rows,) whole numbers 0..n_classes-1, of any type.
+    n_rows, n_classes : how many there are.
+
+    Raises
+    ------
+    ValueError
+        for another number of labels, or one that is not whole or no class.
+
+    Examples
+    --------
     >>> as_labels([1.0, 0.0], n_rows=2, n_classes=2).tolist()
     [1, 0]
     """
@@ -59,6 +83,18 @@ def as_labels(y, n_rows: int, n_classes: int) -> np.ndarray:
 def as_shadows(bundle: ShadowBundle, y) -> tuple[np.ndarray, np.ndarray]:
     """Logits (n_models, n_records, n_classes) float64 and labels of a bundle, checked.
 
+    Parameters
+    ----------
+    bundle : of the shadow models.
+    y : (n_records,) labels of its records.
+
+    Raises
+    ------
+    ValueError
+        as ``as_logits`` and ``as_labels`` say.
+
+    Examples
+    --------
     >>> bundle = ShadowBundle(np.zeros((1, 2, 3), dtype=np.float32), [[True, False]])
     >>> logits, labels = as_shadows(bundle, [2, 0])
     >>> logits.shape, str(logits.dtype), labels.tolist()
@@ -70,6 +106,23 @@ def as_shadows(bundle: ShadowBundle, y) -> tuple[np.ndarray, np.ndarray]:
 def as_records(records, n_rows: int, n_records: int) -> np.ndarray:
     """Which record of the bundle each scored row is; all of them in order if not said.
 
+    Parameters
+    ----------
+    records : (n_rows,) whole numbers 0..n_records-1, or None.
+    n_rows, n_records : scored, and in the bundle.
+
+    Returns
+    -------
+    (n_rows,) whole numbers.
+
+    Raises
+    ------
+    ValueError
+        if None is given and the rows are not all records; for another shape, a type that is not whole, or a
+        record that is not there.
+
+    Examples
+    --------
     >>> as_records(None, n_rows=3, n_records=3).tolist(), as_records([5, 5], n_rows=2, n_records=9).tolist()
     ([0, 1, 2], [5, 5])
     """
@@ -93,6 +146,18 @@ def as_records(records, n_rows: int, n_records: int) -> np.ndarray:
 def as_wanted(records, n_records: int) -> np.ndarray:
     """The records an attack is fitted for; all of them if not said.
 
+    Parameters
+    ----------
+    records : (n,) whole numbers 0..n_records-1, or None.
+    n_records : in the bundle.
+
+    Raises
+    ------
+    ValueError
+        as ``as_records`` says.
+
+    Examples
+    --------
     >>> as_wanted(None, 3).tolist(), as_wanted([2, 0], 3).tolist()
     ([0, 1, 2], [2, 0])
     """
@@ -102,6 +167,19 @@ def as_wanted(records, n_records: int) -> np.ndarray:
 def require_models(chosen: np.ndarray, wanted: np.ndarray, side: str) -> None:
     """Every wanted record is in (or out) for at least one shadow model.
 
+    Parameters
+    ----------
+    chosen : (n_models, n_records) bool, the record is in (or out) for the model.
+    wanted : (n,) whole numbers, the records that are asked for.
+    side : "in" or "out", for the message.
+
+    Raises
+    ------
+    ValueError
+        that names records which no model has on this side, and says how to plan.
+
+    Examples
+    --------
     >>> was_in = np.array([[True, False], [True, False]])
     >>> require_models(was_in, np.array([0]), "in")
     >>> require_models(was_in, np.array([0, 1]), "in")  # doctest: +ELLIPSIS
@@ -124,7 +202,32 @@ def require_models(chosen: np.ndarray, wanted: np.ndarray, side: str) -> None:
 
 
 def target_rows(attack, logits, records: Sequence[int] | None, n_records: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """The target model's logits, and the record of the bundle that each row is."""
+    """The target model's logits, and the record of the bundle that each row is.
+
+    Parameters
+    ----------
+    attack : it is named in the error; its ``n_classes`` is how many the rows must have.
+    logits : (n, n_classes) of the target model.
+    records : (n,) whole numbers 0..n_records-1; None where the rows are all records in order.
+    n_records : of the bundle that the attack was fitted on; None before ``fit``.
+
+    Returns
+    -------
+    (n, n_classes) float64, and (n,) whole numbers.
+
+    Raises
+    ------
+    ValueError
+        if the attack was not fitted, or as ``as_logits`` and ``as_records`` say.
+
+    Examples
+    --------
+    >>> from course_lib.membership import LiRA
+    >>> target_rows(LiRA(), [[2.0, 0.0]], records=[0], n_records=None)
+    Traceback (most recent call last):
+    ...
+    ValueError: LiRA(mode='online', variance='fixed') knows no shadow models yet: call fit(bundle, y) first
+    """
     if n_records is None:
         raise ValueError(f"{attack!r} knows no shadow models yet: call fit(bundle, y) first")
     rows = as_logits(logits, attack.n_classes)
@@ -134,6 +237,18 @@ def target_rows(attack, logits, records: Sequence[int] | None, n_records: int | 
 def require_fitted(scores: np.ndarray, places: np.ndarray) -> None:
     """No score is NaN, as it is for a record that ``fit`` left out.
 
+    Parameters
+    ----------
+    scores : (n,) floating.
+    places : (n,) which record each score is of.
+
+    Raises
+    ------
+    ValueError
+        that names the records without a score.
+
+    Examples
+    --------
     >>> require_fitted(np.array([0.5, np.nan]), np.array([7, 8]))
     Traceback (most recent call last):
     ...
@@ -149,6 +264,18 @@ def require_fitted(scores: np.ndarray, places: np.ndarray) -> None:
 def as_scores(scores, of: str) -> np.ndarray:
     """Scores as (n,) float64, finite, at least one.
 
+    Parameters
+    ----------
+    scores : (n,) numbers, of any type.
+    of : whose, for the message.
+
+    Raises
+    ------
+    ValueError
+        for another shape, no score, or one that is NaN or infinite.
+
+    Examples
+    --------
     >>> as_scores([1, 0], "members").tolist()
     [1.0, 0.0]
     """
@@ -166,6 +293,17 @@ def as_scores(scores, of: str) -> np.ndarray:
 def as_posteriors(posteriors) -> np.ndarray:
     """Posteriors as (..., n_classes) float64, each row in [0, 1] with sum 1.
 
+    Parameters
+    ----------
+    posteriors : (..., n_classes), n_classes at least 2; a row may miss 1 by 0.001, as half precision does.
+
+    Raises
+    ------
+    ValueError
+        for another shape, NaN or infinity, or rows that are no distributions.
+
+    Examples
+    --------
     >>> as_posteriors([[0.5, 0.5]]).tolist()
     [[0.5, 0.5]]
     >>> as_posteriors([[2.0, -1.0]])

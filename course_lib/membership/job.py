@@ -23,7 +23,28 @@ INIT, ORDER, FORWARD, PRIVACY = range(4)  # what a stream of random numbers is f
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """The arguments of ``train_shadows``, checked."""
+    """The arguments of ``train_shadows``, checked.
+
+    Every random number of a model hangs on ``seed`` and on the model's own number in the plan, never on which
+    models are trained beside it: that is why engines and chunks agree.
+
+    Parameters
+    ----------
+    X : (n_records, ...) numbers, finite.
+    y : (n_records,) int64, 0..K-1.
+    plan : who trains on what, over the same records.
+    model, optimizer, loss : as ``train_shadows`` takes them.
+    epochs, batch_size : at least 1.
+    seed : from 0.
+
+    Examples
+    --------
+    >>> from course_lib.membership.training import row_cross_entropy
+    >>> X, y, plan = np.eye(4, 3), np.array([0, 1, 0, 1]), ShadowPlan.half_sampling(4, n_models=2, seed=0)
+    >>> job = Job(X, y, plan, lambda: nn.Linear(3, 2), torch.optim.Adam, row_cross_entropy, 1, 2, seed=0)
+    >>> [torch.equal(job.fresh_model(0).weight, job.fresh_model(m).weight) for m in (0, 1)]
+    [True, False]
+    """
 
     X: np.ndarray
     y: np.ndarray
@@ -79,6 +100,11 @@ class Job:
     def row_losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """The loss of each row, (n,).
 
+        Parameters
+        ----------
+        logits : (n, n_classes).
+        labels : (n,) int64.
+
         Raises
         ------
         ValueError
@@ -101,7 +127,21 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """Where engines put what they find, an entry a model."""
+    """Where engines put what they find, an entry a model.
+
+    Parameters
+    ----------
+    logits : n_models entries, each (n_records, n_classes) or None until its model is trained.
+    losses : (n_models, epochs) float64, mean training loss of each epoch; NaN until known.
+
+    Examples
+    --------
+    >>> results = Results(logits=[None, None], losses=np.full((2, 3), np.nan))
+    >>> results.keep_loss([0, 1], epoch=0, losses=[0.7, np.inf])
+    Traceback (most recent call last):
+    ...
+    ValueError: model 1: the training loss is inf in epoch 1; lower the learning rate, or look at the records
+    """
 
     logits: list[np.ndarray | None]
     losses: np.ndarray
@@ -118,6 +158,12 @@ class Results:
 
     def keep_loss(self, models: list[int], epoch: int, losses) -> None:
         """Store the mean training loss of one epoch.
+
+        Parameters
+        ----------
+        models : their numbers.
+        epoch : from 0.
+        losses : one number a model.
 
         Raises
         ------
@@ -164,6 +210,11 @@ def predict_logits(model: nn.Module, X, batch_size: int = 512) -> np.ndarray:
     -------
     (n_records, n_classes) floating, of the model's type.
 
+    Raises
+    ------
+    RuntimeError
+        of torch, for records that the model does not take.
+
     Examples
     --------
     >>> from torch import nn
@@ -182,6 +233,17 @@ def predict_logits(model: nn.Module, X, batch_size: int = 512) -> np.ndarray:
 def records_for(model: nn.Module, X) -> torch.Tensor:
     """Records on the model's device and of its type; whole numbers stay so for an embedding.
 
+    Parameters
+    ----------
+    model : torch module with at least one parameter.
+    X : (n_records, ...) array, tensor or nested lists.
+
+    Returns
+    -------
+    (n_records, ...) tensor on the model's device, of its parameters' type or int64.
+
+    Examples
+    --------
     >>> records_for(nn.Linear(2, 1).double(), [[1, 0]]).dtype
     torch.float64
     """

@@ -10,6 +10,11 @@ def whole_labels(y, n_classes: int | None = None) -> np.ndarray:
 
     Numpy arrays, torch tensors and lists are accepted.
 
+    Parameters
+    ----------
+    y : (n,) whole numbers from 0, of any type.
+    n_classes : how many classes there are, or None.
+
     Raises
     ------
     ValueError
@@ -58,6 +63,12 @@ def as_numpy(values) -> np.ndarray:
 
 def whole_number(name: str, value, least: int = 1) -> int:
     """The value as an int.
+
+    Parameters
+    ----------
+    name : what the error calls the value.
+    value : int, or a whole number of numpy.
+    least : smallest value that is taken.
 
     Raises
     ------

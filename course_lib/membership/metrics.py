@@ -142,9 +142,18 @@ def tpr_at_fpr(members, non_members, fpr: float) -> float:
 def best_threshold(members, non_members) -> float:
     """The threshold with the largest TPR - FPR, the higher one of two equals.
 
+    Parameters
+    ----------
+    members, non_members : scores as for ``roc``.
+
     Returns
     -------
     float, one of the scores; infinity, which calls nobody a member, when no threshold beats chance.
+
+    Raises
+    ------
+    ValueError
+        if a side is empty or holds NaN or infinity.
 
     Examples
     --------
@@ -168,6 +177,11 @@ def advantage(members, non_members, threshold: float | None = None) -> float:
     -------
     float in [-1, 1]; 0 is chance.
 
+    Raises
+    ------
+    ValueError
+        for the scores as in ``roc``.
+
     Examples
     --------
     >>> advantage([3.0, 2.0], [2.0, 1.0], threshold=2.0)
@@ -182,7 +196,7 @@ def balanced_accuracy(members, non_members, threshold: float | None = None) -> f
 
     With 15,000 members and 10,000 non-members, "always in" has accuracy .60 and balanced accuracy .50.
 
-    Parameters as for ``advantage``.
+    Parameters and errors as for ``advantage``.
 
     Returns
     -------
@@ -200,7 +214,7 @@ def balanced_accuracy(members, non_members, threshold: float | None = None) -> f
 def precision_recall(members, non_members, threshold: float | None = None) -> tuple[float, float]:
     """Precision, the share of members among those called so, and recall, the share of members found.
 
-    Parameters as for ``advantage``. Precision depends on how many non-members were scored.
+    Parameters and errors as for ``advantage``. Precision depends on how many non-members were scored.
 
     Returns
     -------

@@ -25,6 +25,11 @@ def mlp(input_shape: int | Sequence[int], n_classes: int, widths: Sequence[int] 
     -------
     nn.Sequential from (n, *input_shape) to (n, n_classes), with torch's own first weights.
 
+    Raises
+    ------
+    ValueError
+        if a side of the record, a width or ``n_classes`` is no whole number from 1.
+
     Examples
     --------
     >>> [tuple(p.shape) for p in mlp(100, 50).parameters()]
@@ -52,6 +57,11 @@ def simple_cnn(input_shape: Sequence[int], n_classes: int, widths: Sequence[int]
     Returns
     -------
     nn.Sequential from (n, *input_shape) to (n, n_classes).
+
+    Raises
+    ------
+    ValueError
+        for records that are no images, or fewer than two widths.
 
     Examples
     --------
@@ -86,6 +96,11 @@ def lenet(input_shape: Sequence[int], n_classes: int, widths: Sequence[int] = (6
     -------
     nn.Sequential from (n, *input_shape) to (n, n_classes).
 
+    Raises
+    ------
+    ValueError
+        for records that are no images of at least 4 x 4 pixels, or other than four widths.
+
     Examples
     --------
     >>> lenet((1, 8, 8), 10)(torch.zeros(2, 1, 8, 8)).shape
@@ -117,6 +132,11 @@ def small_resnet(input_shape: Sequence[int], n_classes: int, widths: Sequence[in
     Returns
     -------
     nn.Sequential from (n, *input_shape) to (n, n_classes).
+
+    Raises
+    ------
+    ValueError
+        for records that are no images, no width, or one that is no multiple of 4.
 
     Examples
     --------
@@ -162,6 +182,10 @@ def network(
     input_shape : of one record.
     n_classes : numbers that come out.
     widths : of the layers, smallest change to a larger or smaller model; None for the architecture's own.
+
+    Returns
+    -------
+    function of no arguments; each call gives a module with fresh weights.
 
     Raises
     ------

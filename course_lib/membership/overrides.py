@@ -13,12 +13,29 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 
 class SettingsError(ValueError):
-    """A key or value that the settings do not take."""
+    """A key or value that the settings do not take; the message says what they take.
+
+    Examples
+    --------
+    >>> pairs_of(["shadow.n_models"])
+    Traceback (most recent call last):
+    ...
+    course_lib.membership.overrides.SettingsError: shadow.n_models has no value: write shadow.n_models=VALUE
+    """
 
 
 def setting(default: Any, about: str, choices: Iterable[str] = (), least: float = -math.inf, above: float = -math.inf):
     """A field with a default, what it is for, and the values it takes.
 
+    Parameters
+    ----------
+    default : a value of the type of the field.
+    about : what it is for, in a few words.
+    choices : the only values; none for any.
+    least, above : a number is at least the one and above the other.
+
+    Examples
+    --------
     >>> setting(3, "how many", least=1).metadata["about"]
     'how many'
     """
@@ -27,7 +44,27 @@ def setting(default: Any, about: str, choices: Iterable[str] = (), least: float 
 
 @dataclass(frozen=True)
 class Key:
-    """One setting: its dotted name, type, default and what values it takes."""
+    """One setting: its dotted name, type, default and what values it takes.
+
+    Parameters
+    ----------
+    name : dotted, as ``shadow.n_models``.
+    type : int, float, bool, str, or a tuple of one of these.
+    default : a value of that type.
+    about : what it is for, in a few words.
+    choices : the only values; none for any.
+    least, above : a number is at least the one and above the other; -inf for no limit.
+
+    Examples
+    --------
+    >>> rate = Key("lr", float, 0.001, "learning rate", choices=(), least=-math.inf, above=0)
+    >>> rate.value("1e-2")
+    0.01
+    >>> rate.value(0)
+    Traceback (most recent call last):
+    ...
+    course_lib.membership.overrides.SettingsError: lr is above 0, not 0.0
+    """
 
     name: str
     type: Any
@@ -39,12 +76,19 @@ class Key:
 
     @property
     def type_name(self) -> str:
+        """The type as the help shows it: "int", or "int, …" for a list."""
         if get_origin(self.type) is tuple:
             return f"{get_args(self.type)[0].__name__}, …"
         return self.type.__name__
 
     def value(self, given: Any) -> Any:
-        """The value of text or of a TOML value, of the key's type and within its limits."""
+        """The value of text or of a TOML value, of the key's type and within its limits.
+
+        Raises
+        ------
+        SettingsError
+            for a value of another type, beyond the limits, or not among the choices; the nearest choice is named.
+        """
         item = get_args(self.type)[0] if get_origin(self.type) is tuple else None
         if item is None:
             return self._one(self.type, given)
@@ -115,6 +159,13 @@ _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: 
 def keys_of(settings: type, prefix: str = "") -> dict[str, Key]:
     """The keys of a dataclass and of those nested in it, by dotted name, in the order of their fields.
 
+    Parameters
+    ----------
+    settings : a dataclass, every field of which is a ``setting`` or a dataclass of such.
+    prefix : put before each name.
+
+    Examples
+    --------
     >>> from course_lib.membership.settings import OptimizerSettings
     >>> keys_of(OptimizerSettings)["lr"].type_name
     'float'
@@ -150,6 +201,17 @@ def flat(settings: Any, prefix: str = "") -> dict[str, Any]:
 def with_values(settings: Any, values: Mapping[str, Any]) -> Any:
     """The settings with some values replaced, given by dotted name.
 
+    Parameters
+    ----------
+    settings : a dataclass, perhaps with others nested in it.
+    values : by dotted name, of the right types.
+
+    Returns
+    -------
+    new settings of the same type.
+
+    Examples
+    --------
     >>> from course_lib.membership.settings import Settings
     >>> with_values(Settings(), {"shadow.n_models": 3}).shadow.n_models
     3
@@ -166,6 +228,12 @@ def with_values(settings: Any, values: Mapping[str, Any]) -> Any:
 
 def known_name(name: str, keys: Mapping[str, Key], aliases: Mapping[str, str]) -> str:
     """The key that is meant: case and hyphens do not count, and a part of it may have an alias.
+
+    Parameters
+    ----------
+    name : as somebody wrote it.
+    keys : all there are.
+    aliases : another spelling of a part of a name -> the part; "" leaves it out.
 
     Raises
     ------
@@ -189,6 +257,17 @@ def known_name(name: str, keys: Mapping[str, Key], aliases: Mapping[str, str]) -
 def pairs_of(words: Iterable[str]) -> list[tuple[str, str]]:
     """Names and values of a command line that writes ``a.b=c`` or ``A.B c``, or both.
 
+    Parameters
+    ----------
+    words : of the command line.
+
+    Raises
+    ------
+    SettingsError
+        for a name without a value.
+
+    Examples
+    --------
     >>> pairs_of(["a.b=1", "A.C", "2"])
     [('a.b', '1'), ('A.C', '2')]
     """
@@ -206,6 +285,11 @@ def pairs_of(words: Iterable[str]) -> list[tuple[str, str]]:
 
 def overrides(pairs: Iterable[tuple[str, Any]], keys: Mapping[str, Key], aliases: Mapping[str, str]) -> dict[str, Any]:
     """Values by dotted name, each of its key's type.
+
+    Parameters
+    ----------
+    pairs : names and values as somebody wrote them.
+    keys, aliases : as for ``known_name``.
 
     Raises
     ------
@@ -231,10 +315,22 @@ def overrides(pairs: Iterable[tuple[str, Any]], keys: Mapping[str, Key], aliases
 def file_pairs(path: str | Path) -> list[tuple[str, Any]]:
     """Names and values of a TOML file with nested tables, or of the ``settings.json`` of a run.
 
+    Parameters
+    ----------
+    path : ends in ``.json`` for the settings of a run; anything else is read as TOML.
+
     Raises
     ------
     SettingsError
         if the file cannot be read, or is not what its name says.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "mine.toml").write_text("shadow = {n_models = 4, optimizer.lr = 0.01}")
+    ...     file_pairs(Path(folder) / "mine.toml")
+    [('shadow.n_models', 4), ('shadow.optimizer.lr', 0.01)]
     """
     is_json = Path(path).suffix == ".json"
     try:

@@ -180,6 +180,20 @@ def warn_of_equal_rows(X, split: Split) -> int:
 
     A record that is in both is a member to both: the attack then looks better than it is.
 
+    Parameters
+    ----------
+    X : (n_records, ...) the records.
+    split : of these records, into the victim's and the shadows'.
+
+    Returns
+    -------
+    int, how many of the victim's rows are equal to one in the shadows' pools.
+
+    Raises
+    ------
+    ValueError
+        if the split names a record that X does not hold.
+
     Examples
     --------
     >>> warn_of_equal_rows([[0], [1], [2], [3]], Split([0], [1], [2], [3]))
@@ -249,15 +263,28 @@ class ShadowPlan:
 
     @property
     def n_models(self) -> int:
+        """How many models the plan trains."""
         return self.membership.shape[0]
 
     @property
     def n_records(self) -> int:
+        """How many records the plan is over."""
         return self.membership.shape[1]
 
     def subset(self, model_indices) -> ShadowPlan:
         """Some of the models, each of which trains as it does in the whole plan.
 
+        Parameters
+        ----------
+        model_indices : whole numbers 0..n_models-1, a slice, or (n_models,) bool.
+
+        Raises
+        ------
+        ValueError
+            for no model, or one that is not there.
+
+        Examples
+        --------
         >>> ShadowPlan.half_sampling(n_records=4, n_models=4, seed=0).subset([3]).numbers.tolist()
         [3]
         """
@@ -275,12 +302,15 @@ class ShadowPlan:
 
         Parameters
         ----------
+        split : whose pools the shadows draw from.
+        n_models, set_size : at least 1.
+        seed : of every draw.
         n_records : of the data; None for one more than the split's largest index.
 
         Raises
         ------
         ValueError
-            if ``set_size`` is above the size of a pool.
+            if ``set_size`` is above the size of a pool, or ``n_records`` is not above the split's largest index.
 
         Examples
         --------
@@ -311,6 +341,12 @@ class ShadowPlan:
         So each record is in for exactly half of the models and out for the others (Carlini et al. 2022,
         Section V). With an odd number of records the second of a pair trains on one more.
 
+        Parameters
+        ----------
+        n_records : at least 2.
+        n_models : even, at least 2.
+        seed : of every draw.
+
         Raises
         ------
         ValueError
@@ -339,6 +375,12 @@ class ShadowPlan:
         (Steinke et al. 2023). In ``half_sampling`` another one goes where a record comes. Training sets differ in
         size here, so ``train_shadows`` cannot stack all models; ``train_dp`` can.
 
+        Parameters
+        ----------
+        n_records : at least 2.
+        n_models : even, at least 2.
+        seed : of every draw.
+
         Raises
         ------
         ValueError
@@ -356,6 +398,16 @@ class ShadowPlan:
     @classmethod
     def victim(cls, split: Split, n_records: int | None = None) -> ShadowPlan:
         """One model, trained on the victim's records and tested on its non-members.
+
+        Parameters
+        ----------
+        split : whose ``victim_in`` trains the model.
+        n_records : of the data; None for one more than the split's largest index.
+
+        Raises
+        ------
+        ValueError
+            if ``n_records`` is not above the split's largest index.
 
         Examples
         --------

@@ -26,6 +26,14 @@ class Prepared:
     classes : (K,) int64, the data's own number of each class; others than 0..K-1 where classes were chosen.
     split : who is the victim's and who the shadows'.
     plan : which shadow trains on what.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from course_lib.membership import resolve_settings
+    >>> one = prepare(resolve_settings(["data.name=breast_cancer"]))
+    >>> replace(one, y=1 - one.y).fingerprint == one.fingerprint
+    False
     """
 
     X: np.ndarray
@@ -68,6 +76,13 @@ def prepare(settings: Settings) -> Prepared:
         the victim's non-members.
     FileNotFoundError
         if the data are not there and are not to be fetched.
+
+    Examples
+    --------
+    >>> from course_lib.membership import resolve_settings
+    >>> prepared = prepare(resolve_settings(["data.name=breast_cancer", "shadow.n_models=8"]))
+    >>> prepared.X.shape, len(prepared.split.victim_in), prepared.plan.membership.shape
+    ((569, 30), 120, (8, 569))
     """
     seeds = seeds_of(settings.run.seed)
     X, y, n_test = load(settings.data, seeds["data"])
@@ -89,7 +104,30 @@ def prepare(settings: Settings) -> Prepared:
 
 
 def load(settings: DataSettings, seed: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Records float32, labels int64, and how many of the last ones are the data's own test set."""
+    """Records float32, labels int64, and how many of the last ones are the data's own test set.
+
+    Parameters
+    ----------
+    settings : which data; ``name`` is one of ``LOADERS``.
+    seed : of records that are drawn; only ``"purchase"`` draws any.
+
+    Returns
+    -------
+    (n_records, ...) float32, (n_records,) int64, and a number of records.
+
+    Raises
+    ------
+    FileNotFoundError
+        if the data are not there and are not to be fetched.
+    ValueError
+        if a file holds no X or no y.
+
+    Examples
+    --------
+    >>> X, y, n_test = load(DataSettings(name="digits"), seed=0)
+    >>> X.shape, str(X.dtype), n_test
+    ((1797, 1, 8, 8), 'float32', 0)
+    """
     return LOADERS[settings.name](settings, seed)
 
 

@@ -103,6 +103,8 @@ class RMIA:
     def ratios(self, logits, y, records=None) -> np.ndarray:
         """r(x) = p(x | target) / p(x), as (n,) float64, 0 or more; parameters and errors as for ``score``.
 
+        Examples
+        --------
         >>> logits = np.log([[[0.8, 0.2]], [[0.4, 0.6]]])
         >>> attack = RMIA().fit(ShadowBundle(logits, [[True], [False]]), y=[0])
         >>> attack.ratios(np.log([[0.9, 0.1]]), [0]).round(9).tolist()  # 0.9 over (0.8 + 0.4) / 2

@@ -96,8 +96,8 @@ def run_recipe(settings: Settings, say: Callable[[str], None] = lambda line: Non
     >>> import tempfile
     >>> from course_lib.membership import resolve_settings
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     words = ["data.name=digits", "shadow.n_models=2", "shadow.epochs=2", "attack.names=gap,loss"]
-    ...     report = run_recipe(resolve_settings([*words, f"run.folder={folder}"]))
+    ...     few = ["victim.epochs=2", "shadow.epochs=2", "shadow.n_models=2", "attack.names=gap,loss"]
+    ...     report = run_recipe(resolve_settings(["data.name=breast_cancer", *few, f"run.folder={folder}"]))
     >>> [attack["attack"] for attack in report.attacks]
     ['gap', 'loss']
     """
@@ -232,7 +232,24 @@ def _draw(folder: RunFolder, curves: dict[str, Roc], n_non_members: int) -> None
 
 
 def make_attack(name: str, settings: Settings):
-    """The attack of this name, and whether a score of 0 is its own border between in and out."""
+    """The attack of this name, and whether a score of 0 is its own border between in and out.
+
+    Parameters
+    ----------
+    name : one of ``course_lib.membership.settings.ATTACKS``.
+    settings : of the run. LiRA and RMIA are online under half sampling only: shadows of disjoint pools have
+        never seen the victim's records.
+
+    Returns
+    -------
+    An attack with ``fit`` and ``score``, and a bool.
+
+    Examples
+    --------
+    >>> attack, has_border = make_attack("lira", Settings())
+    >>> attack.mode, has_border
+    ('offline', False)
+    """
     chosen: AttackSettings = settings.attack
     if name == "shadow":
         seed, optimizer = seeds_of(settings.run.seed)["attack"], optimizer_of(chosen.optimizer)
@@ -251,6 +268,22 @@ def make_attack(name: str, settings: Settings):
 def measures(members: np.ndarray, non_members: np.ndarray, threshold: float | None) -> dict[str, Any]:
     """The numbers of one attack; without a threshold of its own, at the best one for these very scores.
 
+    Parameters
+    ----------
+    members, non_members : (n,) scores, higher for members.
+    threshold : from here on a record is called a member; None for the best in hindsight.
+
+    Returns
+    -------
+    dict by measure; None for what these scores cannot tell.
+
+    Raises
+    ------
+    ValueError
+        if a side is empty or a score is NaN or infinite.
+
+    Examples
+    --------
     >>> found = measures(np.array([3.0, 2.0]), np.array([1.0, 0.0]), threshold=1.5)
     >>> found["auc"], found["balanced_accuracy"], found["threshold"]
     (1.0, 1.0, 'learnt on shadows')

@@ -35,6 +35,14 @@ class RunFolder:
     ------
     ValueError
         if the folder holds a run with other settings or other versions, or files that are no run.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as place:
+    ...     run = RunFolder(Path(place) / "run", Settings())
+    ...     [file.name for file in run.path.iterdir()], run.has("victim")
+    (['settings.json'], False)
     """
 
     def __init__(self, path: Path, settings: Settings):
@@ -63,13 +71,14 @@ class RunFolder:
         if (self.path / "sets.npz").exists():
             _require_same_sets(self.path, prepared, prepared.plan.n_models, "run.folder")
         else:
-            self.write_arrays("sets.npz", **sets_of(prepared), fingerprint=np.array(prepared.fingerprint))
+            self.write_arrays("sets.npz", **_sets_of(prepared), fingerprint=np.array(prepared.fingerprint))
 
     def has(self, name: str) -> bool:
         """Whether a bundle of this name is finished."""
         return (self.path / name / ARRAYS).is_file()
 
     def load(self, name: str) -> ShadowBundle:
+        """A finished bundle of this name."""
         return ShadowBundle.load(self.path / name)
 
     def save(self, name: str, bundle: ShadowBundle) -> None:
@@ -82,6 +91,12 @@ class RunFolder:
 
     def borrow(self, name: str, source: str, settings: Settings, prepared: Prepared) -> ShadowBundle:
         """The victim or the shadows of another run, of which the same would come out here.
+
+        Parameters
+        ----------
+        name : "victim" or "shadows".
+        source : the folder of the other run.
+        settings, prepared : of this run.
 
         Raises
         ------
@@ -106,10 +121,12 @@ class RunFolder:
         return bundle.subset(range(n_models)) if name == "shadows" else bundle
 
     def write_json(self, name: str, value: Any) -> None:
+        """Write a JSON file of this name, whole or not at all; NaN is refused."""
         text = json.dumps(value, indent=2, allow_nan=False)
         self._replace(name, lambda file: file.write(text + "\n"))
 
     def write_csv(self, name: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Write a CSV file of this name, whole or not at all; the first row names the columns."""
         def write(file):
             writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             writer.writeheader()
@@ -118,6 +135,7 @@ class RunFolder:
         self._replace(name, write)
 
     def write_arrays(self, name: str, **arrays: np.ndarray) -> None:
+        """Write an .npz of this name, whole or not at all."""
         partial = self.path / f"{name}.part"
         with open(partial, "wb") as file:
             np.savez_compressed(file, **arrays)
@@ -132,7 +150,16 @@ class RunFolder:
 
 
 def meaning(settings: Settings) -> dict[str, Any]:
-    """The settings that decide the results, by dotted name."""
+    """The settings that decide the results, by dotted name; places, and keys that mean nothing here, are left out.
+
+    Examples
+    --------
+    >>> from course_lib.membership.settings import resolve_settings
+    >>> meaning(resolve_settings(["run.folder=elsewhere"])) == meaning(resolve_settings())
+    True
+    >>> meaning(resolve_settings(["run.seed=1"])) == meaning(resolve_settings())
+    False
+    """
     values = flat(settings)
     idle = {key for key, (other, value) in ONLY.items() if values[other] != value}
     return {
@@ -152,7 +179,7 @@ def default_folder(settings: Settings) -> Path:
     return Path("runs") / f"{settings.data.name}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
 
 
-def sets_of(prepared: Prepared) -> dict[str, np.ndarray]:
+def _sets_of(prepared: Prepared) -> dict[str, np.ndarray]:
     """Indices of the four sets, and the plan."""
     names = ("victim_in", "victim_out", "shadow_in_pool", "shadow_out_pool")
     split = {name: getattr(prepared.split, name) for name in names}
@@ -174,7 +201,7 @@ def _require_same_sets(path: Path, prepared: Prepared, n_models: int, key: str) 
     with np.load(path / "sets.npz", allow_pickle=False) as before:
         same = str(before["fingerprint"]) == prepared.fingerprint and all(
             np.array_equal(before[name][:n_models] if name in ("membership", "used") else before[name], now)
-            for name, now in _first(sets_of(prepared), n_models).items()
+            for name, now in _first(_sets_of(prepared), n_models).items()
         )
     if not same:
         raise SettingsError(f"{key}: {path} was run on other records or another split; use the same data and seed")

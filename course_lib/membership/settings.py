@@ -37,7 +37,13 @@ PLANS = ("disjoint_pools", "half_sampling")
 
 @dataclass(frozen=True)
 class DataSettings:
-    """Which records."""
+    """Which records: the keys ``data.*``. Values are looked at by `resolve_settings`, not here.
+
+    Examples
+    --------
+    >>> DataSettings(name="digits").classes  # none chosen: all of them
+    ()
+    """
 
     name: str = setting("purchase", "the data set; purchase is synthetic, cifar10 is downloaded, file is yours", DATA)
     classes: tuple[int, ...] = setting((), "keep these classes only; none for all", least=0)
@@ -51,7 +57,13 @@ class DataSettings:
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """An architecture."""
+    """An architecture: the keys ``victim.model.*`` and ``shadow.model.*``.
+
+    Examples
+    --------
+    >>> ModelSettings(widths=(64, 32))
+    ModelSettings(arch='mlp', widths=(64, 32))
+    """
 
     arch: str = setting("mlp", "architecture", NETWORKS)
     widths: tuple[int, ...] = setting((), "of its layers; none for the architecture's own", least=1)
@@ -59,7 +71,13 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """An optimiser."""
+    """An optimiser: the keys ``victim.optimizer.*``, ``shadow.optimizer.*`` and ``attack.optimizer.*``.
+
+    Examples
+    --------
+    >>> OptimizerSettings(name="sgd", lr=0.1, momentum=0.9).weight_decay
+    0.0
+    """
 
     name: str = setting("adam", "optimiser", OPTIMIZERS)
     lr: float = setting(0.001, "learning rate", above=0)
@@ -69,7 +87,13 @@ class OptimizerSettings:
 
 @dataclass(frozen=True)
 class VictimSettings:
-    """The model under attack."""
+    """The model under attack: the keys ``victim.*``.
+
+    Examples
+    --------
+    >>> VictimSettings().per_class, VictimSettings().model.arch
+    (20, 'mlp')
+    """
 
     per_class: int = setting(20, "records of each class that train the victim", least=1)
     out_per_class: int = setting(20, "records of each class kept as its non-members, beside any test set", least=0)
@@ -82,7 +106,13 @@ class VictimSettings:
 
 @dataclass(frozen=True)
 class ShadowSettings:
-    """The attacker's models."""
+    """The attacker's models: the keys ``shadow.*``.
+
+    Examples
+    --------
+    >>> ShadowSettings().n_models, ShadowSettings().plan
+    (16, 'disjoint_pools')
+    """
 
     n_models: int = setting(16, "number of shadows", least=1)
     plan: str = setting("disjoint_pools", "pools as in Shokri et al., or random halves as in Carlini et al.", PLANS)
@@ -99,7 +129,13 @@ class ShadowSettings:
 
 @dataclass(frozen=True)
 class AttackSettings:
-    """The attacks on the victim."""
+    """The attacks on the victim: the keys ``attack.*``.
+
+    Examples
+    --------
+    >>> AttackSettings().names
+    ('shadow', 'gap', 'loss', 'lira', 'rmia')
+    """
 
     names: tuple[str, ...] = setting(
         ("shadow", "gap", "loss", "lira", "rmia"), "attacks to run, in this order", ATTACKS
@@ -114,7 +150,13 @@ class AttackSettings:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Where and from which seed."""
+    """Where and from which seed: the keys ``run.*``.
+
+    Examples
+    --------
+    >>> RunSettings(seed=7)
+    RunSettings(folder='', seed=7)
+    """
 
     folder: str = setting("", "where results go; none for runs/DATA-LETTERS, the letters made from the settings")
     seed: int = setting(0, "of everything drawn: data, split, weights, batches", least=0)
@@ -123,6 +165,14 @@ class RunSettings:
 @dataclass(frozen=True)
 class Settings:
     """All settings of a run; `resolve_settings` makes them.
+
+    Parameters
+    ----------
+    data : which records.
+    victim : the model under attack.
+    shadow : the attacker's models.
+    attack : the attacks on the victim.
+    run : where, and from which seed.
 
     Examples
     --------
@@ -224,6 +274,14 @@ def _check_together(settings: Settings, given: dict[str, Any]) -> None:
 def optimizer_of(settings: OptimizerSettings) -> partial:
     """A function of the parameters that makes this optimiser.
 
+    Parameters
+    ----------
+    settings : which optimiser, and with what.
+
+    Returns
+    -------
+    a ``partial`` that takes parameters.
+
     Raises
     ------
     SettingsError
@@ -244,7 +302,14 @@ def optimizer_of(settings: OptimizerSettings) -> partial:
 
 
 def settings_help() -> str:
-    """All keys with types, defaults and what they are for, as lines of text."""
+    """All keys with types, defaults and what they are for, as lines of text: two a key.
+
+    Examples
+    --------
+    >>> print("\\n".join(settings_help().splitlines()[-2:]))
+      run.seed  (int)
+          of everything drawn: data, split, weights, batches [default 0]
+    """
     lines = []
     for key in KEYS.values():
         kind = " | ".join(key.choices) if key.choices else key.type_name

@@ -20,6 +20,14 @@ class SimpleAttack:
     Parameters
     ----------
     per_class : one threshold a class (Song and Mittal 2021) in place of one for all.
+
+    Examples
+    --------
+    >>> class Margin(SimpleAttack):  # member if the label is far more likely than not
+    ...     def _statistic(self, log_p, labels):
+    ...         return _of_label(log_p, labels) - np.log1p(-np.exp(_of_label(log_p, labels)))
+    >>> Margin().score([[2.0, 0.0], [0.0, 0.0]], [0, 0]).round(6).tolist()
+    [2.0, 0.0]
     """
 
     def __init__(self, per_class: bool = False) -> None:

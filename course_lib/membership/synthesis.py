@@ -93,6 +93,17 @@ class Synthesis:
 def random_bits(generator: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """Fair coins, 0.0 or 1.0.
 
+    Parameters
+    ----------
+    generator : draws them.
+    shape : (n, n_features).
+
+    Returns
+    -------
+    float32 of that shape.
+
+    Examples
+    --------
     >>> bits = random_bits(np.random.default_rng(0), (100, 4))
     >>> bits.shape, np.unique(bits).tolist()
     ((100, 4), [0.0, 1.0])

@@ -28,6 +28,8 @@ LARGEST_MAPPED_IMAGE = 16 * 16
 def row_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """-log softmax(logits)[label] of each row: (n, K) and (n,) to (n,).
 
+    Examples
+    --------
     >>> import torch
     >>> row_cross_entropy(torch.zeros(2, 2), torch.tensor([0, 1])).round(decimals=3)
     tensor([0.6930, 0.6930])
@@ -117,7 +119,28 @@ def train_shadows(
 
 
 def choose_engine(job: Job, probe: nn.Module) -> str:
-    """The engine that ``"auto"`` stands for."""
+    """The engine that ``"auto"`` stands for.
+
+    Parameters
+    ----------
+    job : what to train.
+    probe : one of the job's models, to look at.
+
+    Returns
+    -------
+    ``"batched"`` for perceptrons, ``"vmap"`` for images up to 16 x 16 and for records of one dimension, where no model
+    draws chance; ``"loop"`` for the rest, for optimisers that do not work entry by entry, and where no two
+    training sets have one size.
+
+    Examples
+    --------
+    >>> X, y, plan = np.eye(4, 3), np.array([0, 1, 0, 1]), ShadowPlan.half_sampling(4, n_models=2, seed=0)
+    >>> for model in (nn.Linear(3, 2), nn.Sequential(nn.Dropout(), nn.Linear(3, 2))):
+    ...     job = Job(X, y, plan, lambda model=model: model, torch.optim.Adam, row_cross_entropy, 1, 2, 0)
+    ...     print(choose_engine(job, model))
+    batched
+    loop
+    """
     n_groups = len(job.groups(chunk=job.plan.n_models))
     if n_groups == job.plan.n_models or _why_no_stack(job, probe):
         return "loop"
@@ -161,6 +184,16 @@ def _why_no_vmap(job: Job) -> str | None:
 
 def checked_data(X, y, plan: ShadowPlan) -> tuple[np.ndarray, np.ndarray]:
     """Records and labels as numpy arrays that fit each other and the plan.
+
+    Parameters
+    ----------
+    X : (n_records, ...) array or tensor.
+    y : (n_records,) whole numbers from 0.
+    plan : over the same records.
+
+    Returns
+    -------
+    (n_records, ...) of the type given, (n_records,) int64.
 
     Raises
     ------

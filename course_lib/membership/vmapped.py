@@ -13,6 +13,18 @@ class VmappedModels:
     """M modules of one architecture as one call of a skeleton, mapped over their stacked state.
 
     Running statistics, as of batch normalisation, are part of the state and are kept apart for each model.
+
+    Parameters
+    ----------
+    models : M modules of one architecture, without chance in them.
+
+    Examples
+    --------
+    >>> models = [nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)) for _ in range(2)]
+    >>> stack = VmappedModels(models)
+    >>> both = stack.predict(torch.ones(5, 2))
+    >>> both.shape, all(torch.allclose(both[m], models[m].eval()(torch.ones(5, 2))) for m in range(2))
+    (torch.Size([2, 5, 3]), True)
     """
 
     def __init__(self, models: list[nn.Module]):
@@ -24,10 +36,12 @@ class VmappedModels:
         return functional_call(self.skeleton, (state, buffers), (records,))
 
     def train(self, records: torch.Tensor) -> torch.Tensor:
+        """Logits (M, B, K) of records (M, B, ...), a batch of its own for each model, while training."""
         self.skeleton.train()
         return vmap(self._call)(self.state, self.buffers, records)
 
     def predict(self, records: torch.Tensor) -> torch.Tensor:
+        """Logits (M, R, K) of records (R, ...), the same for every model, after training."""
         self.skeleton.eval()
         return vmap(self._call, in_dims=(0, 0, None))(self.state, self.buffers, records)
 
@@ -35,6 +49,17 @@ class VmappedModels:
 def why_not(models: list[nn.Module], records: torch.Tensor) -> str | None:
     """What keeps these models from being mapped, tried on copies and a few records; None where nothing does.
 
+    Parameters
+    ----------
+    models : two or more of one architecture; they are copied.
+    records : (n, ...) a few, as the models take them.
+
+    Returns
+    -------
+    the first line of what torch says, or None.
+
+    Examples
+    --------
     >>> records = torch.ones(2, 3)
     >>> why_not([nn.Linear(3, 1), nn.Linear(3, 1)], records) is None
     True

@@ -22,7 +22,17 @@ SHOWN = 6  # classes, and runs of a class, that a report lists
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit status: 0, 1 for what cannot be minimised or proved, 2 for bad usage."""
+    """Run the command; returns the exit status: 0, 1 for what cannot be minimised or proved, 2 for bad usage.
+
+    Parameters
+    ----------
+    arguments : the words after the command's name; None for those of the command line.
+
+    Examples
+    --------
+    >>> main(["nowhere.py:level", "--domain", "age=0..120"])  # said on standard error: there is no such file
+    1
+    """
     parser = argparse.ArgumentParser(prog="python -m course_lib.minimisation", description=__doc__.split("\n")[0])
     parser.add_argument("program", metavar="FILE:FUNCTION", help="a Python file and a function in it")
     parser.add_argument(

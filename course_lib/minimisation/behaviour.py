@@ -13,7 +13,18 @@ from course_lib.minimisation.values import ILLEGAL
 
 
 class Disagreement(MinimisationError):
-    """Γ and the program itself differ at a concrete input: nothing that is proved on Γ can be trusted."""
+    """Γ and the program itself differ at a concrete input: nothing that is proved on Γ can be trusted.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from course_lib.minimisation.program import program
+    >>> half = program("def half(n): return n // 2", {"n": range(5)})
+    >>> Behaviour(replace(half, function=lambda n: n // 0))((4,))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    course_lib.minimisation.behaviour.Disagreement: line 1: half(4,) raises ..., which its source does not explain
+    """
 
 
 class Behaviour:

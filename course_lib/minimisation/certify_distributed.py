@@ -25,7 +25,29 @@ LONG = 5000  # returns of a module beyond which no solver is asked about it: Z3 
 
 
 def certificate(program: Program, minimiser: DistributedMinimiser, deadline: Deadline) -> Certificate:
-    """All three legs; see ``verify``."""
+    """All three legs; see ``verify``.
+
+    Parameters
+    ----------
+    program, minimiser : the minimiser is read back from the text of its modules.
+    deadline : for everything; what is open by then is "unknown".
+
+    Raises
+    ------
+    UnsupportedConstruct
+        for a module whose text holds other forms than the library emits.
+    SpecificationError
+        where the program breaks its own rules.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.distributed import best_distributed
+    >>> from course_lib.minimisation.program import program
+    >>> old = program("def old(age): return age >= 65", {"age": range(0, 121)})
+    >>> found = certificate(old, best_distributed(old), Deadline(timeout=60))
+    >>> print(found.correct, found.idempotent, found.best)
+    proved proved proved
+    """
     missing = [name for name in program.domains if name not in minimiser.locals]
     if missing:
         why = minimiser.reasons.get(missing[0], f"it knows no input {missing[0]!r}")

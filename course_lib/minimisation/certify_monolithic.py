@@ -25,6 +25,25 @@ def certificate(program: Program, minimiser: Minimiser, deadline: Deadline) -> C
     m sends a legal input to the representative whose output is the input's. So p ∘ m = p iff every output
     is some representative's; m ∘ m = m iff m leaves each representative as it is; and m is best iff the
     representatives' outputs differ (Proposition 3: p is injective on the range of m).
+
+    Parameters
+    ----------
+    program, minimiser : the minimiser is checked by its outputs and their representatives.
+    deadline : for everything; what is open by then is "unknown".
+
+    Raises
+    ------
+    SpecificationError
+        where the program breaks its own rules.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.monolithic import best_monolithic
+    >>> from course_lib.minimisation.program import program
+    >>> both = program("def both(a, b): return a and b", {"a": bool, "b": bool})
+    >>> found = certificate(both, best_monolithic(both), Deadline(timeout=60))
+    >>> print(found.correct, found.idempotent, found.best)
+    proved proved proved
     """
     if minimiser.status == "incomplete":
         unknown = Claim("unknown", reason=minimiser.reason)

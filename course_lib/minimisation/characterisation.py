@@ -134,7 +134,7 @@ class Characterisation:
         >>> characterise(program("def half(n): return n // 2", {"n": range(10)})).formula
         And(0 <= n₀, n₀ <= 9, n == n₀, return == n₀/2)
         """
-        ways = [both(*leaf.conditions, *stored(leaf)) for leaf in self.leaves]
+        ways = [both(*leaf.conditions, *_stored(leaf)) for leaf in self.leaves]
         given = [part for part in (self.domain, self.precondition) if not z3.is_true(part)]
         parts = [child for part in given for child in (part.children() if z3.is_and(part) else [part])]
         outcome = as_formula(ways[0]) if len(ways) == 1 else z3.Or(ways)
@@ -202,7 +202,7 @@ def characterise(program: Program, timeout: float | None = None) -> Characterisa
 
 
 def _characterised(program: Program, deadline: Deadline) -> Characterisation:
-    symbols = symbols_for(program)
+    symbols = _symbols_for(program)
     variables = {name: domain.variable(symbols[name]) for name, domain in program.domains.items()}
     inside = [domain.constraint(variables[name]) for name, domain in program.domains.items()]
     known = both(*(part for whole in inside if not z3.is_true(whole) for part in whole.children()))
@@ -231,7 +231,7 @@ def _characterised(program: Program, deadline: Deadline) -> Characterisation:
     return gamma
 
 
-def symbols_for(program: Program) -> dict[str, str]:
+def _symbols_for(program: Program) -> dict[str, str]:
     """How the unknown value of each input is written: salary = s, or x₀ where the letter is taken."""
     first = [name[0] for name in program.domains]
     free = {c for c in first if first.count(c) == 1} - program.entry.locals
@@ -296,7 +296,7 @@ def _require_determined(gamma: Characterisation, executor: Executor) -> None:
     raise kind(f"{reason}; say more about the variables that change", line, inputs=inputs)
 
 
-def stored(leaf: Leaf) -> list[z3.BoolRef]:
+def _stored(leaf: Leaf) -> list[z3.BoolRef]:
     """The store of a leaf and its result as equations, variable by variable."""
     equations = [e for name, value in leaf.store.items() for e in _equations(name, value)]
     return equations + ([] if leaf.returned else _equations("return", leaf.result))

@@ -17,7 +17,13 @@ LARGEST = 1_000_000  # runs of one partition; each takes about 100 bytes
 
 
 class Run(NamedTuple):
-    """The values first..last, both included, all of class number ``label``."""
+    """The values first..last, both included, all of class number ``label``.
+
+    Examples
+    --------
+    >>> Partition.of_labels([3, 4, 5], ["low", "low", "high"]).runs
+    (Run(first=3, last=4, label=0), Run(first=5, last=5, label=1))
+    """
 
     first: int
     last: int
@@ -137,6 +143,15 @@ def partition_of_function(
     ------
     Undecided
         if more than ``limit`` values or runs must be listed, or the time is up.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.piecewise import Evaluator, identity
+    >>> import z3
+    >>> halves = Evaluator({"x": identity(0, 9)}, 0, 9)(z3.Int("x") / 4)
+    >>> entries = [Piece(p.first, p.last, tuple((entry,) for entry in p.entries)) for p in halves]
+    >>> partition_of_function(entries, "x", NO_LIMIT).classes
+    [[(0, 3)], [(4, 7)], [(8, 9)]]
     """
     listed = sum(_n_listed(piece) for piece in function)
     if listed > limit:

@@ -32,6 +32,11 @@ class Runs:
     all_inputs : whether these were all there are.
     wrong : an input that the source maps to another output, or refuses, or None.
     unstable : an input of which m(m(v)) ≠ m(v), or None.
+
+    Examples
+    --------
+    >>> Runs(n_runs=121, all_inputs=True).wrong is None  # all inputs were run, and none was wrong
+    True
     """
 
     n_runs: int
@@ -53,13 +58,26 @@ def compare(
 
     Parameters
     ----------
+    program : its function is called, or its text walked.
+    modules : input -> the module that minimises it.
     cuts : input -> values at which its classes are said to begin; those of the source are added.
     witnesses : input -> values of the others at which its classes are said to be told apart.
+    deadline : for all runs.
 
     Raises
     ------
     Undecided
         when the time is up.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.distributed import best_distributed
+    >>> from course_lib.minimisation.emitted import read_module
+    >>> from course_lib.minimisation.program import program
+    >>> old = program("def old(age): return age >= 65", {"age": range(0, 121)})
+    >>> early = read_module(best_distributed(old)["age"].source().replace("< 65", "< 64"))
+    >>> compare(old, {"age": early}, {"age": [65]}, {"age": [{}]}, Deadline()).wrong
+    {'age': 64}
     """
     if program.size <= ALL:
         left = deadline.left(QUESTION)

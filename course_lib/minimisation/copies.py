@@ -27,6 +27,14 @@ class Instance:
     variables : input -> a z3 term, unknown or not.
     domain, precondition, covered, result : as in Characterisation, at these inputs.
     auxiliary : its own unknowns that are no inputs.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.characterisation import characterise
+    >>> from course_lib.minimisation.program import program
+    >>> half = Gamma.of(characterise(program("def half(n): return n // 2", {"n": range(10)})))
+    >>> half.at("'").domain, half.at("'", {"n": 4}).variables
+    (And(0 <= n₀', n₀' <= 9), {'n': 4})
     """
 
     variables: dict[str, z3.ExprRef]
@@ -94,7 +102,16 @@ def _fresh(constant: z3.ExprRef, suffix: str) -> z3.ExprRef:
 
 
 def agrees(a: Instance, b: Instance) -> z3.BoolRef:
-    """Both inputs are in their domains and give the same output; "illegal" is one more output."""
+    """Both inputs are in their domains and give the same output; "illegal" is one more output.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.characterisation import characterise
+    >>> from course_lib.minimisation.program import program
+    >>> half = Gamma.of(characterise(program("def half(n): return n // 2", {"n": range(10)})))
+    >>> z3.solve(agrees(half.at("'", {"n": 4}), half.at("''")), half.at("''").variables["n"] != 4)
+    [n₀'' = 5]
+    """
     return _compared(a, b, same(a.result, b.result), True)
 
 

@@ -85,7 +85,14 @@ def best_distributed(
 
 
 def is_small(program: Program) -> bool:
-    """Whether running all inputs is as quick as asking the solver."""
+    """Whether running all inputs is as quick as asking the solver.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.program import program
+    >>> [is_small(program("def f(n): return n > 0", {"n": range(size)})) for size in (WALKED, WALKED + 1)]
+    [True, False]
+    """
     return program.size <= (CALLED if Behaviour(program).is_fast else WALKED)
 
 

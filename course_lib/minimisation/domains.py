@@ -112,6 +112,19 @@ class Domain:
 def read_domains(parameters: tuple[str, ...], given: Mapping[str, Any], line: int | None = None) -> dict[str, Domain]:
     """The domains in the order of the function's parameters; both must have the same names.
 
+    Parameters
+    ----------
+    parameters : names of the function's parameters.
+    given : input -> range of step 1, ``bool`` or Domain.
+    line : of the function, for the message.
+
+    Raises
+    ------
+    SpecificationError
+        for a missing or an unknown input, or a domain of another kind.
+    EmptyDomain
+        for a range without a value.
+
     Examples
     --------
     >>> read_domains(("salary",), {"salry": range(3)}, line=1)

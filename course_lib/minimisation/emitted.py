@@ -41,6 +41,19 @@ class Body:
     fold : None, or the expression (of the argument) on whose value the intervals are.
     variable : the name on whose value the intervals are.
     pieces : (first, last, expression) in ascending order, without gaps.
+
+    Raises
+    ------
+    ValueError
+        when called with a value outside first..last.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.classes import Partition
+    >>> from course_lib.minimisation.emit import module_source
+    >>> votes = read_module(module_source("age", Partition.of_runs([(0, 17, 0), (18, 120, 1)]), "may_vote")).partition
+    >>> votes.argument, votes(17), votes(18), votes.accepts(121)
+    ('age', 0, 1, False)
     """
 
     argument: str
@@ -80,7 +93,16 @@ class Body:
 
 @dataclass(frozen=True)
 class Module:
-    """The two functions of an emitted module; the minimiser is their composition."""
+    """The two functions of an emitted module; the minimiser is their composition.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.classes import Partition
+    >>> from course_lib.minimisation.emit import module_source
+    >>> module = read_module(module_source("age", Partition.of_runs([(0, 17, 0), (18, 120, 1)]), "may_vote"))
+    >>> module(44), module.range(), module.cuts()
+    (18, [0, 18], [18])
+    """
 
     partition: Body
     representative: Body

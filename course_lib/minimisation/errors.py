@@ -36,7 +36,13 @@ class MinimisationError(ValueError):
         self.inputs = None if inputs is None else dict(inputs)
 
     def at(self, inputs: Mapping[str, int | bool]) -> MinimisationError:
-        """The same error with the input that shows it, unless it has one."""
+        """The same error with the input that shows it, unless it has one.
+
+        Examples
+        --------
+        >>> print(SpecificationError("division by zero", line=2).at({"n": 0}))
+        line 2: division by zero, for n=0
+        """
         if self.inputs is not None:
             return self
         return type(self)(f"{self.reason}, for {shown_inputs(inputs)}", self.line, self.construct, inputs)
@@ -54,24 +60,84 @@ def shown_inputs(inputs: Mapping[str, int | bool]) -> str:
 
 
 class UnsupportedConstruct(MinimisationError):
-    """The program uses something whose meaning is not modelled, so that no answer would be safe."""
+    """The program uses something whose meaning is not modelled, so that no answer would be safe.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.program import program
+    >>> program("def root(n):\\n    return n ** 2", {"n": range(10)})
+    Traceback (most recent call last):
+        ...
+    course_lib.minimisation.errors.UnsupportedConstruct: line 2: '**' is not supported (n ** 2)
+    """
 
 
 class LoopBound(MinimisationError):
-    """A loop may run more often than ``max_unroll`` and has no invariant."""
+    """A loop may run more often than ``max_unroll`` and has no invariant.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation import characterise, program
+    >>> text = "def total(n):\\n s = 0\\n for i in range(n):\\n  s += i\\n return s"
+    >>> characterise(program(text, {"n": range(10)}, max_unroll=9)).program.max_unroll
+    9
+    >>> characterise(program(text, {"n": range(11)}, max_unroll=9))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    course_lib.minimisation.errors.LoopBound: line 3: the loop may run more than 9 times: ..., for n=10
+    """
 
 
 class WeakInvariant(MinimisationError):
-    """A true invariant that leaves the output open: the minimiser would be wrong, not coarse."""
+    """A true invariant that leaves the output open: the minimiser would be wrong, not coarse.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation import characterise, examples, program
+    >>> try:
+    ...     characterise(program(examples.loyalty_weak, examples.DOMAINS["loyalty_weak"]))
+    ... except WeakInvariant as error:
+    ...     print(error.reason[:36])
+    the invariant leaves the result open
+    """
 
 
 class SpecificationError(MinimisationError):
-    """The program breaks its own rules: an assert, a divisor, an invariant, the names of its domains."""
+    """The program breaks its own rules: an assert, a divisor, an invariant, the names of its domains.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation import characterise, program
+    >>> text = "def rest(n):\\n    n = n + 1\\n    assert n < 10\\n    return n"
+    >>> characterise(program(text, {"n": range(10)}))
+    Traceback (most recent call last):
+        ...
+    course_lib.minimisation.errors.SpecificationError: line 3: the assert fails: n < 10, for n=9
+    """
 
 
 class EmptyDomain(MinimisationError):
-    """No input is legal."""
+    """No input is legal: a range holds no value, or the asserts that open the function leave none.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.program import program
+    >>> program("def old(age): return age >= 65", {"age": range(65, 0)})
+    Traceback (most recent call last):
+        ...
+    course_lib.minimisation.errors.EmptyDomain: the domain of 'age' is empty: range(65, 0)
+    """
 
 
 class Undecided(MinimisationError):
-    """The solver gave up or ran out of time on a question that has to be settled; nothing is guessed."""
+    """The solver gave up or ran out of time on a question that has to be settled; nothing is guessed.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.exhaustive import require_few
+    >>> from course_lib.minimisation.program import program
+    >>> require_few(program("def f(a, b): return a + b", {"a": range(10_000), "b": range(10_000)}))
+    Traceback (most recent call last):
+        ...
+    course_lib.minimisation.errors.Undecided: 100,000,000 inputs are too many to run one by one
+    """

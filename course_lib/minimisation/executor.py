@@ -42,7 +42,18 @@ from course_lib.minimisation.values import (
 
 
 class Executor(Expressions):
-    """Executes functions over z3 terms; see ``Questions`` for its parameters."""
+    """Executes functions over z3 terms; see ``Questions`` for its parameters.
+
+    Examples
+    --------
+    >>> import z3
+    >>> from course_lib.minimisation.program import program
+    >>> level = program("def f(n):\\n if n < 10:\\n  n = 10\\n return n", {"n": range(99)}).entry
+    >>> n = z3.Int("n")
+    >>> ends = Executor({"n": n}, 64, Deadline()).run(level.statements, Path(level, (), {"n": n}))
+    >>> [(end.conditions, end.result) for end in ends]
+    [((n < 10,), 10), ((n >= 10,), n)]
+    """
 
     # Functions -----------------------------------------------------------------------------------
 
@@ -243,7 +254,30 @@ class Executor(Expressions):
 
 
 def promised_results(callee: Specified, values: Sequence[Any]) -> list[Any]:
-    """Up to two results that meet a specification's postcondition for known arguments."""
+    """Up to two results that meet a specification's postcondition for known arguments.
+
+    Parameters
+    ----------
+    callee : the function that is known by its specification.
+    values : one for each of its parameters.
+
+    Returns
+    -------
+    list of no, one or two results: none meets the postcondition, one is promised, or it is left open.
+
+    Raises
+    ------
+    Undecided
+        if the solver cannot say in ten seconds.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.program import Specification, program
+    >>> root = Specification(("n",), "result * result <= n < (result + 1) * (result + 1) and result >= 0")
+    >>> p = program("def f(n): return root(n)", {"n": range(99)}, specifications={"root": root})
+    >>> promised_results(p.entry.globals["root"], [10])
+    [3]
+    """
     executor = Executor({}, 64, Deadline(10))
     path = Path(callee.postcondition, (), {})
     result = executor.unknown(callee.name, callee.returns is bool, SpecificationError, callee.postcondition.line)

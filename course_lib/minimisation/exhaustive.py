@@ -18,7 +18,18 @@ LARGEST = 1_000_000  # inputs that are run one by one
 
 
 def require_few(program: Program) -> None:
-    """Refuse, as undecided, a program with more than LARGEST inputs."""
+    """Refuse, as undecided, a program with more than LARGEST inputs.
+
+    Raises
+    ------
+    Undecided
+        with the number of inputs.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.program import program
+    >>> require_few(program("def f(n): return n > 0", {"n": range(10**6)}))  # a million are run
+    """
     if program.size > LARGEST:
         shown = f"{program.size:,}" if program.size < 10**15 else f"about 10^{len(str(program.size)) - 1}"
         raise Undecided(f"{shown} inputs are too many to run one by one")
@@ -31,6 +42,13 @@ class Table:
     ----------
     program : with at most LARGEST inputs.
     deadline : for all the runs.
+
+    Raises
+    ------
+    Undecided
+        for more than LARGEST inputs, or when the time is up.
+    EmptyDomain
+        if no input is legal.
 
     Examples
     --------

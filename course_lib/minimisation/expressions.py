@@ -42,7 +42,17 @@ SIGNS = {
 
 
 class Expressions(Questions):
-    """Evaluates expressions; what they need in order to have a value is proved on the way."""
+    """Evaluates expressions; what they need in order to have a value is proved on the way.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.deadline import Deadline
+    >>> from course_lib.minimisation.program import program
+    >>> n, entry = z3.Int("n"), program("def f(n): return n", {"n": range(9)}).entry
+    >>> evaluate = Expressions({"n": n}, 64, Deadline()).evaluate
+    >>> evaluate(ast.parse("n + 1 if n < 5 else 0").body[0].value, Path(entry, (), {"n": n}))
+    If(n < 5, n + 1, 0)
+    """
 
     def call(self, function: Function, values: Sequence[Value], path: Path) -> Value:
         """What a called function returns; the executor knows."""

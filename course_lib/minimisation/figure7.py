@@ -29,12 +29,27 @@ def classes_by_figure7(gamma: Gamma, name: str, deadline: Deadline, reading: str
 
     Parameters
     ----------
+    gamma, name : of the program, and which input.
+    deadline : for all questions to the solver.
     reading : "repaired" (for all other inputs) or "existential" (there are other inputs), which is wrong.
+
+    Returns
+    -------
+    Partition of the input's domain.
 
     Raises
     ------
     Undecided
         if Z3 cannot eliminate the quantifiers, or the time is up.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation import characterise, program
+    >>> gamma = Gamma.of(characterise(program("def f(a, b): return a or b", {"a": bool, "b": bool})))
+    >>> for reading in READINGS:  # with b True, a does not matter; with b False, it does
+    ...     print(classes_by_figure7(gamma, "a", Deadline(timeout=60), reading).classes)
+    [[(False, False)], [(True, True)]]
+    [[(False, True)]]
     """
     variable = gamma.variables[name]
     domain = gamma.program.domains[name]
@@ -50,7 +65,27 @@ def classes_by_figure7(gamma: Gamma, name: str, deadline: Deadline, reading: str
 
 
 def class_of(gamma: Gamma, name: str, value: z3.ExprRef, deadline: Deadline, reading: str = "repaired") -> z3.BoolRef:
-    """The class of one value, as a quantifier-free formula over the input's variable."""
+    """The class of one value, as a quantifier-free formula over the input's variable.
+
+    Parameters
+    ----------
+    gamma, name, value : of the program, which input, and a value of it as a z3 term.
+    deadline : for the elimination and its check.
+    reading : as for ``classes_by_figure7``.
+
+    Raises
+    ------
+    Undecided
+        if Z3 cannot eliminate the quantifiers, or what it gives fails its check, or the time is up.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation import characterise, program
+    >>> gamma = Gamma.of(characterise(program("def f(n): return n // 2", {"n": range(10)})))
+    >>> formula = class_of(gamma, "n", z3.IntVal(4), Deadline(timeout=60))
+    >>> [n for n in range(10) if z3.is_true(z3.simplify(z3.substitute(formula, (gamma.variables["n"], z3.IntVal(n)))))]
+    [4, 5]
+    """
     variable = gamma.variables[name]
     first = gamma.at("'", {name: variable})
     others = {n: unknown for n, unknown in first.variables.items() if n != name}

@@ -22,6 +22,12 @@ class Segment:
 
     A constant has slope 0. In a table the label of x is ``table[x % len(table)]``. The labels of stairs
     never fall below ``low`` nor rise above ``high``, where these are given.
+
+    Examples
+    --------
+    >>> stairs = Segment(0, 99, slope=1, width=10, high=3)
+    >>> [stairs.label(x) for x in (9, 10, 35, 99)]
+    [0, 1, 3, 3]
     """
 
     first: int
@@ -48,7 +54,19 @@ Form = Callable[[Sequence[Run], int], tuple[int, Segment | None]]  # how many ru
 
 @dataclass(frozen=True)
 class Fold:
-    """A partition that repeats: the label of x depends on (x - shift) % period only."""
+    """A partition that repeats: the label of x depends on (x - shift) % period only.
+
+    Parameters
+    ----------
+    period, shift : whole numbers, 0 <= shift < period.
+    runs : of the residues 0..period - 1.
+
+    Examples
+    --------
+    >>> parity = fold([Run(x, x, x % 2) for x in range(1, 100)])
+    >>> parity.period, parity.shift, [run.label for run in parity.runs]
+    (2, 1, [1, 0])
+    """
 
     period: int
     shift: int

@@ -40,7 +40,16 @@ Step = Callable[[Store], Any]  # None, BREAK, CONTINUE, or a returned value insi
 
 
 class Interpreter:
-    """Turns functions into closures, each once."""
+    """Turns functions into closures, each once.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.program import program
+    >>> half = program("def half(n):\\n assert n >= 0\\n return n // 2", {"n": range(-5, 6)}).entry
+    >>> interpreter = Interpreter()
+    >>> interpreter.result(half, (5,)), interpreter.result(half, (-1,))
+    (2, ILLEGAL)
+    """
 
     def __init__(self) -> None:
         self._bodies: dict[Function, Step] = {}

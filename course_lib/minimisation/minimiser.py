@@ -177,7 +177,12 @@ class DistributedMinimiser:
         return paths
 
     def why_open(self, name: str) -> str:
-        """What stayed open of an input, after its name, in one line."""
+        """What stayed open of an input, after its name, in one line.
+
+        Parameters
+        ----------
+        name : of an input in ``reasons``.
+        """
         reason = self.reasons[name].removeprefix(f"{name}: ")
         return f"{name}{', open' if name in self.locals else ''}: {reason}"
 
@@ -216,6 +221,7 @@ class Minimiser:
     ----------
     program : what is minimised for.
     status : "best" or "incomplete".
+    method : how the classes were found: "exhaustive", "witness" or "outputs"; "auto" where none was.
     representatives : the lexicographically smallest legal input of each class, as tuples in ascending order.
     outputs : what the program gives for each of them.
     sizes : how many legal inputs each class has; None where they were not counted.

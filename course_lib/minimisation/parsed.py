@@ -17,6 +17,10 @@ def invariant(condition: object) -> None:
     is reached, and that the body preserves it, is proved; after the loop it is all that is known about
     the variables the loop assigns.
 
+    Parameters
+    ----------
+    condition : of the variables that the loop knows, as the program may write one.
+
     Examples
     --------
     >>> i = 0
@@ -52,21 +56,51 @@ class Specification:
 
 @dataclass(frozen=True, eq=False)
 class Constant:
-    """A global constant, as it was when the program was read."""
+    """A global constant, as it was when the program was read.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.program import program
+    >>> program("LIMIT = 18\\ndef f(age): return age < LIMIT", {"age": range(99)}).entry.globals["LIMIT"].value
+    18
+    """
 
     value: int | bool | str | None
 
 
 @dataclass(frozen=True, eq=False)
 class Builtin:
-    """abs, min, max, range or invariant."""
+    """abs, min, max, range or invariant.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.program import program
+    >>> program("def f(n): return abs(n)", {"n": range(-9, 9)}).entry.globals["abs"].name
+    'abs'
+    """
 
     name: str
 
 
 @dataclass(frozen=True, eq=False)
 class Function:
-    """One parsed function: its statements, and what each of its global names stands for."""
+    """One parsed function: its statements, and what each of its global names stands for.
+
+    Parameters
+    ----------
+    name, line : as its file has them.
+    parameters : their names.
+    body : its statements, with docstring and asserts.
+    locals : every name that it binds.
+    globals : every other name that it reads -> a Constant, Builtin, Function or Specified.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.program import program
+    >>> entry = program("def f(n):\\n assert n > 0\\n m = abs(n)\\n return m", {"n": range(9)}).entry
+    >>> sorted(entry.locals), list(entry.globals), len(entry.leading_asserts), len(entry.statements)
+    (['m', 'n'], ['abs'], 1, 2)
+    """
 
     name: str
     line: int
@@ -109,6 +143,12 @@ def argument_order(call: ast.Call, callee: str, parameters: tuple[str, ...]) -> 
     ------
     SpecificationError
         if the arguments do not fit the parameters.
+
+    Examples
+    --------
+    >>> call = ast.parse("rate(tax=3, incidents=0)").body[0].value
+    >>> argument_order(call, "rate", ("incidents", "tax"))
+    (1, 0)
     """
     names = [*parameters[: len(call.args)], *(keyword.arg for keyword in call.keywords)]
     if len(call.args) > len(parameters) or sorted(names) != sorted(parameters):
@@ -119,7 +159,23 @@ def argument_order(call: ast.Call, callee: str, parameters: tuple[str, ...]) -> 
 
 @dataclass(frozen=True, eq=False)
 class Specified:
-    """A called function of which only the specification is known; both its parts are read as functions."""
+    """A called function of which only the specification is known; both its parts are read as functions.
+
+    Parameters
+    ----------
+    name, parameters, returns : as in :class:`Specification`.
+    precondition : of the parameters.
+    postcondition : of the parameters and ``result``.
+    function : the function itself where it is at hand, for runs; else None.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.program import program
+    >>> given = {"root": Specification(("n",), "result * result <= n", precondition="n >= 0")}
+    >>> root = program("def f(n): return root(n)", {"n": range(9)}, specifications=given).entry.globals["root"]
+    >>> root.postcondition.parameters, root.function is None
+    (('n', 'result'), True)
+    """
 
     name: str
     parameters: tuple[str, ...]

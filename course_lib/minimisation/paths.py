@@ -15,7 +15,28 @@ MOST_PATHS = 80  # more than these at one place are merged into one: twenty ifs 
 
 @dataclass
 class Path:
-    """One way through the statements so far."""
+    """One way through the statements so far.
+
+    Parameters
+    ----------
+    function : whose statements.
+    conditions : their conjunction is the path condition.
+    store : local variable -> its value.
+    lines : lines of the file that were run, in this order.
+    model : values that meet the conditions, where some are known.
+    exit : "break", "continue" or "return"; None while the path goes on.
+    result : what is returned.
+    within : the path that this one looks ahead of, and under what condition.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.program import program
+    >>> entry = program("def f(n): return n", {"n": range(9)}).entry
+    >>> n = z3.Int("n")
+    >>> path = Path(entry, (n > 0,), {"n": n})
+    >>> path.fork(n < 5).conditions, path.conditions
+    ((n > 0, n < 5), (n > 0,))
+    """
 
     function: Function
     conditions: tuple[z3.BoolRef, ...]  # their conjunction is the path condition
@@ -47,17 +68,47 @@ class Path:
 
 
 def left(paths: Iterable[Path]) -> list[Path]:
-    """The paths that leave a loop from its body, back among its followers after a break."""
+    """The paths that leave a loop from its body, back among its followers after a break.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.program import program
+    >>> entry = program("def f(n): return n", {"n": range(9)}).entry
+    >>> ended = [Path(entry, (), {}, exit=way) for way in (None, "continue", "break", "return")]
+    >>> [path.exit for path in left(ended)]
+    [None, 'return']
+    """
     return [replace(p, exit=None if p.exit == "break" else p.exit) for p in paths if p.exit in ("break", "return")]
 
 
 def going_on(paths: Iterable[Path]) -> list[Path]:
-    """The paths that reach the loop's test again."""
+    """The paths that reach the loop's test again.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.program import program
+    >>> entry = program("def f(n): return n", {"n": range(9)}).entry
+    >>> ended = [Path(entry, (), {}, exit=way) for way in (None, "continue", "break", "return")]
+    >>> len(going_on(ended))
+    2
+    """
     return [replace(path, exit=None) for path in paths if path.exit in (None, "continue")]
 
 
 def joined(paths: list[Path]) -> list[Path]:
-    """The same paths, merged into one where they are too many to follow apart."""
+    """The same paths, merged into one where they are too many to follow apart.
+
+    A variable's value is then a choice among the paths' values, by their conditions.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.program import program
+    >>> entry = program("def f(n): return n", {"n": range(9)}).entry
+    >>> n = z3.Int("n")
+    >>> paths = [Path(entry, (n == k,), {"y": k}) for k in range(MOST_PATHS + 1)]
+    >>> len(joined(paths[1:])), len(joined(paths))
+    (80, 1)
+    """
     if len(paths) <= MOST_PATHS:
         return paths
     shared = 0

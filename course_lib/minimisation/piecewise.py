@@ -27,6 +27,11 @@ class Piece(NamedTuple):
     """On first..last the value at x is ``entries[x % len(entries)]``.
 
     An entry is a pair (a, b) for a*x + b, or True or False, or UNKNOWN.
+
+    Examples
+    --------
+    >>> [piece.entries[7 % len(piece.entries)] for piece in constant(3, 0, 9) + identity(0, 9)]
+    [(0, 3), (1, 0)]
     """
 
     first: int
@@ -59,7 +64,7 @@ def identity(first: int, last: int) -> Function:
     return [Piece(first, last, ((1, 0),))]
 
 
-def aligned(functions: Sequence[Function]) -> Iterable[tuple[int, int, list[tuple]]]:
+def _aligned(functions: Sequence[Function]) -> Iterable[tuple[int, int, list[tuple]]]:
     """The common refinement: intervals on which no function changes its piece, with all their entries."""
     places = [0] * len(functions)
     first = functions[0][0].first
@@ -73,12 +78,29 @@ def aligned(functions: Sequence[Function]) -> Iterable[tuple[int, int, list[tupl
 
 
 def pointwise(operation: Callable, *functions: Function, deadline: Deadline = NO_LIMIT) -> Function:
-    """Apply an operation on entries where it needs no new cuts."""
-    return simplified(_applied(operation, functions, deadline))
+    """Apply an operation on entries where it needs no new cuts.
+
+    Parameters
+    ----------
+    operation : takes an entry of each function, and gives an entry.
+    functions : over one domain.
+    deadline : raises Undecided in the midst of a long application.
+
+    Raises
+    ------
+    TooManyPieces
+        if the result has more than LARGEST entries.
+
+    Examples
+    --------
+    >>> pointwise(lambda a, b: (a[0] + b[0], a[1] + b[1]), identity(0, 9), constant(5, 0, 9))  # x + 5
+    [Piece(first=0, last=9, entries=((1, 5),))]
+    """
+    return _simplified(_applied(operation, functions, deadline))
 
 
 def _applied(operation: Callable, functions: Sequence[Function], deadline: Deadline) -> Iterator[Piece]:
-    for first, last, entries in deadline.watch(aligned(functions), QUESTION):
+    for first, last, entries in deadline.watch(_aligned(functions), QUESTION):
         period = lcm(*map(len, entries))
         if period > LARGEST:
             raise TooManyPieces
@@ -89,7 +111,7 @@ def _applied(operation: Callable, functions: Sequence[Function], deadline: Deadl
             yield Piece(first, last, tuple(operation(*(e[r % len(e)] for e in entries)) for r in residues))
 
 
-def simplified(pieces: Iterable[Piece]) -> Function:
+def _simplified(pieces: Iterable[Piece]) -> Function:
     """Entries that agree stand once; neighbours that agree become one piece."""
     result: list[Piece] = []
     size = 0
@@ -107,7 +129,16 @@ def simplified(pieces: Iterable[Piece]) -> Function:
 
 
 class TooManyPieces(Exception):
-    """The piecewise form has grown too large to pay."""
+    """The piecewise form has grown too large to pay.
+
+    Examples
+    --------
+    >>> try:
+    ...     divide(identity(0, 10**6), constant(LARGEST + 1, 0, 10**6), remainder=True)
+    ... except TooManyPieces:
+    ...     print("too many residues")
+    too many residues
+    """
 
 
 def _add(*entries):
@@ -171,7 +202,7 @@ def compare(left: Function, right: Function, holds: Callable[[int], bool], deadl
     >>> compare(thousands, constant(5, 0, 99_999), lambda difference: difference < 0)
     [Piece(first=0, last=4999, entries=(True,)), Piece(first=5000, last=99999, entries=(False,))]
     """
-    return simplified(_signs(pointwise(_subtract, left, right, deadline=deadline), holds, deadline))
+    return _simplified(_signs(pointwise(_subtract, left, right, deadline=deadline), holds, deadline))
 
 
 def _signs(difference: Function, holds: Callable[[int], bool], deadline: Deadline) -> Iterator[Piece]:
@@ -192,12 +223,29 @@ def _signs(difference: Function, holds: Callable[[int], bool], deadline: Deadlin
 
 
 def divide(left: Function, right: Function, remainder: bool, deadline: Deadline = NO_LIMIT) -> Function:
-    """Quotient or remainder as SMT-LIB defines them: the remainder lies in 0..|divisor| - 1."""
-    return simplified(_divided(left, right, remainder, deadline))
+    """Quotient or remainder as SMT-LIB defines them: the remainder lies in 0..abs(divisor) - 1.
+
+    Parameters
+    ----------
+    left, right : over one domain; where ``right`` is not constant or 0, the result is UNKNOWN.
+    remainder : False for the quotient.
+    deadline : raises Undecided in the midst of a long division.
+
+    Raises
+    ------
+    TooManyPieces
+        if the result has more than LARGEST entries.
+
+    Examples
+    --------
+    >>> divide(identity(0, 9), constant(-2, 0, 9), remainder=True)
+    [Piece(first=0, last=9, entries=((0, 0), (0, 1)))]
+    """
+    return _simplified(_divided(left, right, remainder, deadline))
 
 
 def _divided(left: Function, right: Function, remainder: bool, deadline: Deadline) -> Iterator[Piece]:
-    for first, last, (numerators, divisors) in deadline.watch(aligned([left, right]), QUESTION):
+    for first, last, (numerators, divisors) in deadline.watch(_aligned([left, right]), QUESTION):
         period = base = lcm(len(numerators), len(divisors))
         pairs = [(numerators[r % len(numerators)], divisors[r % len(divisors)]) for r in range(base)]
         pairs = [pair if _divides(*pair) else None for pair in pairs]

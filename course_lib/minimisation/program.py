@@ -83,7 +83,26 @@ class Program:
         return self.result(tuple(domain.member(name, inputs[name]) for name, domain in self.domains.items()))
 
     def result(self, values: tuple[int | bool, ...]) -> Any:
-        """As ``run``, for values in the order of ``domains`` that are known to lie in their domains."""
+        """As ``run``, for values in the order of ``domains`` that are known to lie in their domains.
+
+        Parameters
+        ----------
+        values : one for each input.
+
+        Returns
+        -------
+        What the function returns, or ``ILLEGAL``.
+
+        Raises
+        ------
+        SpecificationError, LoopBound
+            as ``run`` says.
+
+        Examples
+        --------
+        >>> program("def half(n): return n // 2", {"n": range(-5, 6)}).result((-5,))
+        -3
+        """
         try:
             return self._interpreter.result(self.entry, values)
         except MinimisationError as error:

@@ -26,6 +26,15 @@ class Questions:
     max_unroll : how often a loop without an invariant may run.
     deadline : for all questions to the solver together.
     rerun : runs the program on a concrete input, which tells a fault from an invariant that is too weak.
+
+    Examples
+    --------
+    >>> n = z3.Int("n")
+    >>> asked = Questions({"n": n}, max_unroll=64, deadline=Deadline())
+    >>> asked.model("is there one", 1, [n > 3, n < 5])
+    [n = 4]
+    >>> asked.model("is there one", 1, [n > 3, n < 4]) is None
+    True
     """
 
     def __init__(
@@ -39,7 +48,19 @@ class Questions:
         self.auxiliary: dict[z3.ExprRef, tuple[type, int]] = {}  # unknowns that are no inputs: whose, which line
 
     def model(self, question: str, line: int, conditions: Iterable[Condition]) -> z3.ModelRef | None:
-        """Values that meet the conditions, or None if there are none; Undecided if that stays open."""
+        """Values that meet the conditions, or None if there are none.
+
+        Parameters
+        ----------
+        question : for the message.
+        line : of the program.
+        conditions : what the values have to meet.
+
+        Raises
+        ------
+        Undecided
+            if the solver gives up or the time is up.
+        """
         conditions, reason = list(conditions), ""
         for make, most in ((quick_solver, FIRST_TRY), (thorough_solver, None)):
             try:

@@ -28,14 +28,46 @@ CONSTANTS = (int, bool, str, type(None))
 
 
 class Reader:
-    """Parses an entry function and every function it calls, each once."""
+    """Parses an entry function and every function it calls, each once.
+
+    Parameters
+    ----------
+    specifications : name of a called function -> its Specification, for functions without source.
+
+    Raises
+    ------
+    UnsupportedConstruct
+        for whatever is not modelled, with its line and name.
+    SpecificationError
+        for text that does not parse, or does not hold the function.
+
+    Examples
+    --------
+    >>> text = "def half(n): return n // 2\\ndef f(n): return half(n) > 3"
+    >>> entry, _, _ = Reader({}).read_text(text, entry="f")
+    >>> entry.name, entry.parameters, entry.globals["half"].name
+    ('f', ('n',), 'half')
+    """
 
     def __init__(self, specifications: Mapping[str, Specification]) -> None:
         self.specifications = specifications
         self.read: dict[Any, Function | None] = {}  # None: being read, so that a call of it is recursion
 
     def read_text(self, text: str, entry: str | None) -> tuple[Function, str, int]:
-        """The entry of a module's text, the text, and line 1."""
+        """The entry of a module's text, the text, and line 1.
+
+        Parameters
+        ----------
+        text : of a module.
+        entry : which function, where it has several.
+
+        Raises
+        ------
+        SpecificationError
+            if the text does not parse, or does not hold the function.
+        UnsupportedConstruct
+            for whatever is not modelled.
+        """
         tree = _parse(textwrap.dedent(text))
         functions = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
         names = [node.name for node in functions]
@@ -45,11 +77,24 @@ class Reader:
             raise SpecificationError(f"the text has no function {entry or ''}".rstrip())
         name = entry or names[0]
         node = next(node for node in functions if node.name == name)
-        found = TextScope(tree).lookup(name, node, True)
+        found = _TextScope(tree).lookup(name, node, True)
         return self.function(*found), text, 1
 
     def read_function(self, function: Callable, entry: str | None) -> tuple[Function, str, int]:
-        """A function object's parse, its text, and its first line in the file."""
+        """A function object's parse, its text, and its first line in the file.
+
+        Parameters
+        ----------
+        function : with Python source.
+        entry : None, or its name.
+
+        Raises
+        ------
+        SpecificationError
+            for what is no function, or one that its file no longer holds.
+        UnsupportedConstruct
+            for whatever is not modelled.
+        """
         if not callable(function):
             raise SpecificationError(f"a program is a function or a text, not {function!r}")
         if not isinstance(function, FunctionType):
@@ -58,10 +103,21 @@ class Reader:
         if entry is not None and entry != function.__name__:
             raise SpecificationError(f"entry is for texts; the function is {function.__name__!r}, not {entry!r}")
         node, text, line = _definition(function)
-        return self.function(node, FunctionScope(function)), text, line
+        return self.function(node, _FunctionScope(function)), text, line
 
-    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: TextScope | FunctionScope) -> Function:
-        """Parse one function and, by its global names, those it calls."""
+    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: _TextScope | _FunctionScope) -> Function:
+        """Parse one function and, by its global names, those it calls.
+
+        Parameters
+        ----------
+        node : its definition.
+        scope : what its global names stand for.
+
+        Raises
+        ------
+        UnsupportedConstruct, SpecificationError
+            as ``read_text`` says.
+        """
         if isinstance(node, ast.AsyncFunctionDef):
             raise syntax.refused(node, "async")
         syntax.check(node)
@@ -118,7 +174,7 @@ class Reader:
             for node in ast.walk(tree):
                 if hasattr(node, "lineno"):
                     node.lineno = node.end_lineno = name.lineno
-            return self.function(tree.body[0], TextScope(tree))
+            return self.function(tree.body[0], _TextScope(tree))
 
         parameters = tuple(given.parameters)
         before = predicate(given.precondition, parameters)
@@ -159,7 +215,7 @@ def _no_meaning(node: ast.AST, name: str, called: bool) -> UnsupportedConstruct:
     return syntax.refused(node, "hidden state", "only whole numbers, bools, strings and None are constants")
 
 
-class FunctionScope:
+class _FunctionScope:
     """What the global names of a function object stand for."""
 
     def __init__(self, function: FunctionType) -> None:
@@ -203,7 +259,7 @@ class FunctionScope:
         if known:
             return Builtin(known)
         if isinstance(value, FunctionType):
-            return _definition(value)[0], FunctionScope(value)
+            return _definition(value)[0], _FunctionScope(value)
         if name in self.function.__code__.co_freevars:
             raise syntax.refused(node, "closure", "pass the value as an input")
         if type(value) in CONSTANTS:
@@ -254,7 +310,7 @@ def _is_rebound(name: str, namespace: Mapping[str, Any]) -> bool:
     return False
 
 
-class TextScope:
+class _TextScope:
     """What the global names of a module's text stand for, as far as its statements say."""
 
     def __init__(self, tree: ast.Module) -> None:

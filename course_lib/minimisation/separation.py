@@ -20,7 +20,19 @@ from course_lib.minimisation.values import concrete
 
 
 class Inseparable(Exception):
-    """Two representatives that the program treats alike, whatever the other inputs."""
+    """Two representatives that the program treats alike, whatever the other inputs.
+
+    Parameters
+    ----------
+    name : of the input.
+    first, second : two values of it.
+
+    Examples
+    --------
+    >>> found = Inseparable("age", 64, 65)
+    >>> print(found, found.pair)
+    age: 64 and 65 are never told apart (64, 65)
+    """
 
     def __init__(self, name: str, first: Any, second: Any) -> None:
         super().__init__(f"{name}: {first!r} and {second!r} are never told apart")
@@ -28,7 +40,27 @@ class Inseparable(Exception):
 
 
 def groups(run: Behaviour, name: str, values: Sequence, witnesses: Sequence[Witness], deadline: Deadline) -> list[list]:
-    """The values in groups of equal outputs at every witness, by running the program."""
+    """The values in groups of equal outputs at every witness, by running the program.
+
+    Parameters
+    ----------
+    run, name : the program, and which input.
+    values : of this input.
+    witnesses : values of the other inputs, each a dict.
+    deadline : for the runs.
+
+    Raises
+    ------
+    Undecided
+        when the time is up.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation.program import program
+    >>> run = Behaviour(program("def f(a, b): return min(a, b)", {"a": range(9), "b": range(9)}))
+    >>> groups(run, "a", [1, 3, 5, 7], [{"b": 4}], Deadline())
+    [[1], [3], [5, 7]]
+    """
     names = list(run.program.domains)
     grouped = [list(values)]
     for witness in witnesses:
@@ -55,19 +87,35 @@ def separating_witnesses(
 ) -> list[Witness]:
     """Witnesses that tell each two of the values apart: those given, replayed, and what Z3 adds to them.
 
+    Parameters
+    ----------
+    gamma, name : of the program, and which input.
+    values : of this input.
+    witnesses : values of the other inputs, each a dict, that are tried first.
+    deadline : for runs and questions.
+
     Raises
     ------
     Inseparable
         naming two values that no other inputs tell apart.
     Undecided
         if Z3 gives up or the time is up.
+    Disagreement
+        if the program does not tell apart what the proof does.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation import characterise, program
+    >>> gamma = Gamma.of(characterise(program("def f(a, b): return a or b", {"a": bool, "b": bool})))
+    >>> separating_witnesses(gamma, "a", [False, True], [], Deadline(timeout=60))
+    [{'b': False}]
     """
     run = Behaviour(gamma.program)
     found = list(witnesses)
     together = [group for group in groups(run, name, values, found, deadline) if len(group) > 1]
     while together:
         first, second = together[0][:2]
-        witness = separating_witness(gamma, name, first, second, deadline)
+        witness = _separating_witness(gamma, name, first, second, deadline)
         if witness is None:
             raise Inseparable(name, first, second)
         if len(groups(run, name, [first, second], [witness], deadline)) == 1:
@@ -78,7 +126,7 @@ def separating_witnesses(
     return found
 
 
-def separating_witness(gamma: Gamma, name: str, first: Any, second: Any, deadline: Deadline) -> Witness | None:
+def _separating_witness(gamma: Gamma, name: str, first: Any, second: Any, deadline: Deadline) -> Witness | None:
     """Values of the other inputs at which the program tells the two apart, or None: there are none."""
     one = gamma.at("'", {name: first})
     others = {n: variable for n, variable in one.variables.items() if n != name}

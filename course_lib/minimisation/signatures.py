@@ -38,12 +38,21 @@ def cut_by(gamma: Gamma, name: str, witnesses: Sequence[Witness], deadline: Dead
 
     Parameters
     ----------
+    gamma, name : of the program, and which input.
     witnesses : values of all the other inputs, each a dict.
+    deadline : for runs and questions.
 
     Raises
     ------
     Undecided
         if too many values would have to be listed or run, or the time is up.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation import characterise, program
+    >>> gamma = Gamma.of(characterise(program("def f(a, b): return a >= b", {"a": range(9), "b": range(9)})))
+    >>> cut_by(gamma, "a", [{"b": 3}, {"b": 5}], Deadline()).classes
+    [[(0, 2)], [(3, 4)], [(5, 8)]]
     """
     domain = gamma.program.domains[name]
     question = f"{name}: its classes"
@@ -51,10 +60,10 @@ def cut_by(gamma: Gamma, name: str, witnesses: Sequence[Witness], deadline: Dead
         return Partition.of_runs([(domain.first, domain.last, ())], domain.is_bool)
     try:
         outputs = [_output(gamma, name, witness, deadline) for witness in witnesses]
-        joined = outputs[0] if len(outputs) == 1 else pointwise(join, *outputs, deadline=deadline)
+        joined = outputs[0] if len(outputs) == 1 else pointwise(_join, *outputs, deadline=deadline)
     except TooManyPieces:
         joined = [Piece(domain.first, domain.last, (UNKNOWN,))]
-    joined = filled(joined, gamma, name, witnesses, deadline)
+    joined = _filled(joined, gamma, name, witnesses, deadline)
     return partition_of_function(joined, question, deadline, domain.is_bool, LARGEST)
 
 
@@ -133,7 +142,8 @@ def _merged(options: list[Function], deadline: Deadline) -> Function:
     return pointwise(lambda entry: UNKNOWN if entry == ABSENT else entry, options[0], deadline=deadline)
 
 
-def join(*entries: tuple | None) -> tuple | None:
+def _join(*entries: tuple | None) -> tuple | None:
+    """The outputs at several witnesses as one entry, a bar after each; unknown where one of them is."""
     return UNKNOWN if UNKNOWN in entries else tuple(part for entry in entries for part in (*entry, "|"))
 
 
@@ -152,7 +162,7 @@ def encoded(result: Any) -> tuple:
     return ((0, int(result)),) if isinstance(result, int) else (repr(result),)
 
 
-def filled(function: Function, gamma: Gamma, name: str, witnesses: Sequence[Witness], deadline: Deadline) -> Function:
+def _filled(function: Function, gamma: Gamma, name: str, witnesses: Sequence[Witness], deadline: Deadline) -> Function:
     """The same function with signatures where it has unknown entries.
 
     Raises
@@ -190,7 +200,7 @@ class _Signatures:
         value = bool(x) if domains[self.name].is_bool else x
         inputs = (tuple(value if n == self.name else w[n] for n in domains) for w in self.witnesses)
         entries = [encoded(self.behaviour(values)) for values in inputs]
-        return entries[0] if len(entries) == 1 else join(*entries)
+        return entries[0] if len(entries) == 1 else _join(*entries)
 
     def stretches(self, first: int, last: int) -> Iterator[Piece]:
         """Runs of one signature from left to right, the end of each by bisection with Z3."""

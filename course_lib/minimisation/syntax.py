@@ -31,14 +31,26 @@ BUILTINS = ("abs", "min", "max", "range")
 
 
 def refused(node: ast.AST, construct: str, why: str = "") -> UnsupportedConstruct:
-    """The error for a node; the message quotes its source where that is short."""
+    """The error for a node; the message quotes its source where that is short.
+
+    Parameters
+    ----------
+    node : what is refused.
+    construct : its name in the message, as Python writes it.
+    why : what to do instead, or nothing.
+
+    Examples
+    --------
+    >>> print(refused(ast.parse("n / 2").body[0].value, "/", "use //"))
+    line 1: '/' is not supported (n / 2); use //
+    """
     text = ast.unparse(node) if isinstance(node, ast.expr) else ""
     quoted = f" ({text})" if text and len(text) <= 60 and text != construct else ""
     reason = f"{construct!r} is not supported{quoted}{'; ' + why if why else ''}"
     return UnsupportedConstruct(reason, getattr(node, "lineno", None), construct)
 
 
-def children(node: ast.AST) -> Iterator[ast.AST]:
+def _children(node: ast.AST) -> Iterator[ast.AST]:
     """The parts of a node that run: all but annotations and the messages of asserts."""
     for name, value in ast.iter_fields(node):
         if name not in NOT_RUN:
@@ -46,21 +58,44 @@ def children(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def walk(*nodes: ast.AST) -> Iterator[ast.AST]:
-    """All nodes below, without recursion."""
+    """All nodes below that run, and the given ones, without recursion.
+
+    Examples
+    --------
+    >>> [type(node).__name__ for node in walk(ast.parse("x: int = 1").body[0])]  # the annotation is left out
+    ['AnnAssign', 'Constant', 'Name', 'Store']
+    """
     waiting = list(nodes)
     while waiting:
         node = waiting.pop()
         yield node
-        waiting.extend(children(node))
+        waiting.extend(_children(node))
 
 
 def stored_names(*nodes: ast.AST) -> set[str]:
-    """Names that the nodes assign."""
+    """Names that the nodes assign.
+
+    Examples
+    --------
+    >>> sorted(stored_names(*ast.parse("a, b = c, 1\\nfor i in d: pass").body))
+    ['a', 'b', 'i']
+    """
     return {n.id for n in walk(*nodes) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
 def parameters(function: ast.FunctionDef) -> tuple[str, ...]:
-    """The names of a function's parameters; refuses all but plain ones."""
+    """The names of a function's parameters; refuses all but plain ones.
+
+    Raises
+    ------
+    UnsupportedConstruct
+        for a default, a star, or a parameter that is keyword-only or positional-only.
+
+    Examples
+    --------
+    >>> parameters(ast.parse("def f(a, b): return a").body[0])
+    ('a', 'b')
+    """
     given = function.args
     for part, construct in (
         ([given.vararg], "*args"),
@@ -76,7 +111,20 @@ def parameters(function: ast.FunctionDef) -> tuple[str, ...]:
 
 
 def check(function: ast.FunctionDef) -> None:
-    """Refuse the first construct of a function, by line, that is not modelled."""
+    """Refuse the first construct of a function, by line, that is not modelled.
+
+    Raises
+    ------
+    UnsupportedConstruct
+        with the line and the construct.
+
+    Examples
+    --------
+    >>> check(ast.parse("def f(a):\\n    import os\\n    return a ** 2").body[0])
+    Traceback (most recent call last):
+        ...
+    course_lib.minimisation.errors.UnsupportedConstruct: line 2: 'import' is not supported
+    """
     if function.decorator_list:
         raise refused(function.decorator_list[0], "decorator")
     parameters(function)

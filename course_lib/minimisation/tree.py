@@ -97,7 +97,14 @@ def _domain_text(gamma: Characterisation) -> list[str]:
 
 
 def gamma_text(gamma: Characterisation) -> str:
-    """Γ on one line, as in the paper."""
+    """Γ on one line, as in the paper.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation import characterise, program
+    >>> print(gamma_text(characterise(program("def adult(age): return age >= 18", {"age": range(99)}))))
+    0 ≤ a ≤ 98 ∧ age = a ∧ return = a ≥ 18
+    """
     ways = []
     for leaf in gamma.leaves:
         result = [] if leaf.returned else [f"return = {written(leaf.result)}"]
@@ -122,6 +129,16 @@ class Tree:
     Parameters
     ----------
     gamma : the characterisation to show.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation import characterise, program
+    >>> Tree(characterise(program("def sign(n):\\n if n < 0:\\n  return -1\\n return 1", {"n": range(-9, 9)})))
+    sign(n = n₀), -9 ≤ n₀ ≤ 8
+    ├─ n₀ < 0
+    │  └─ n = n₀, returns -1
+    └─ n₀ ≥ 0
+       └─ n = n₀, returns 1
     """
 
     gamma: Characterisation

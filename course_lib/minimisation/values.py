@@ -19,7 +19,18 @@ Condition = bool | z3.BoolRef
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """One of several values; exactly one of the guards holds."""
+    """One of several values; exactly one of the guards holds.
+
+    Parameters
+    ----------
+    cases : (guard, value) pairs.
+
+    Examples
+    --------
+    >>> n = z3.Int("n")
+    >>> merged([(n < 0, "refused"), (n >= 0, n)])  # a string and a number cannot meet in one term
+    Choice(cases=((n < 0, 'refused'), (n >= 0, n)))
+    """
 
     cases: tuple[tuple[Condition, Value], ...]
 
@@ -50,7 +61,14 @@ _OPPOSITE = {
 
 
 def both(*conditions: Condition) -> Condition:
-    """All of them; no conditions hold."""
+    """All of them; no conditions hold.
+
+    Examples
+    --------
+    >>> n = z3.Int("n")
+    >>> both(n > 0, True, n < 5), both(n > 0, False), both()
+    (And(n > 0, n < 5), False, True)
+    """
     if any(c is False for c in conditions):
         return False
     unknown = [c for c in conditions if c is not True]
@@ -58,7 +76,14 @@ def both(*conditions: Condition) -> Condition:
 
 
 def either(*conditions: Condition) -> Condition:
-    """At least one of them."""
+    """At least one of them; of no conditions, none holds.
+
+    Examples
+    --------
+    >>> n = z3.Int("n")
+    >>> either(n > 0, False), either(n > 0, True), either()
+    (n > 0, True, False)
+    """
     if any(c is True for c in conditions):
         return True
     unknown = [c for c in conditions if c is not False]
@@ -84,7 +109,13 @@ def negation(condition: Condition) -> Condition:
 
 
 def as_formula(condition: Condition) -> z3.BoolRef:
-    """The condition for the solver."""
+    """The condition for the solver.
+
+    Examples
+    --------
+    >>> z3.is_true(as_formula(True)), as_formula(z3.Int("n") > 0)
+    (True, n > 0)
+    """
     return z3.BoolVal(condition) if isinstance(condition, bool) else condition
 
 
@@ -92,24 +123,48 @@ def as_formula(condition: Condition) -> z3.BoolRef:
 
 
 def is_number(value: Value) -> bool:
-    """Whether it is an int or a bool, known or not."""
+    """Whether it is an int or a bool, known or not.
+
+    Examples
+    --------
+    >>> is_number(True), is_number(z3.Int("n")), is_number("3")
+    (True, True, False)
+    """
     return isinstance(value, int | z3.ArithRef | z3.BoolRef)
 
 
 def is_bool(value: Value) -> bool:
-    """Whether it is a bool, known or not."""
+    """Whether it is a bool, known or not.
+
+    Examples
+    --------
+    >>> is_bool(1), is_bool(z3.Bool("b"))
+    (False, True)
+    """
     return isinstance(value, bool | z3.BoolRef)
 
 
 def as_int(number: Value) -> int | z3.ArithRef:
-    """A number as an int: True is 1."""
+    """A number as an int: True is 1.
+
+    Examples
+    --------
+    >>> as_int(True), as_int(z3.Bool("b"))
+    (1, If(b, 1, 0))
+    """
     if isinstance(number, z3.BoolRef):
         return z3.If(number, z3.IntVal(1), z3.IntVal(0))
     return int(number) if isinstance(number, bool) else number
 
 
 def choices(value: Value) -> tuple[tuple[Condition, Value], ...]:
-    """The value's cases; one, unguarded, for anything but a Choice."""
+    """The value's cases; one, unguarded, for anything but a Choice.
+
+    Examples
+    --------
+    >>> choices(7), len(choices(Choice(((z3.Bool("b"), 7), (z3.Not(z3.Bool("b")), "none")))))
+    (((True, 7),), 2)
+    """
     return value.cases if isinstance(value, Choice) else ((True, value),)
 
 
@@ -129,7 +184,13 @@ def truth(value: Value) -> Condition:
 
 
 def equal(a: Value, b: Value) -> Condition:
-    """Whether Python's ``a == b``: 1 equals True, 0 does not equal None."""
+    """Whether Python's ``a == b``: 1 equals True, 0 does not equal None.
+
+    Examples
+    --------
+    >>> equal(1, True), equal(0, None), equal((z3.Int("n"), 2), (3, 2)), equal((1, 2), (1, 2, 3))
+    (True, False, n == 3, False)
+    """
     if isinstance(a, Choice) or isinstance(b, Choice):
         pairs = ((g, x, h, y) for g, x in choices(a) for h, y in choices(b))
         return either(*(both(g, h, equal(x, y)) for g, x, h, y in pairs))
@@ -243,7 +304,14 @@ def concrete(value: Value, model: z3.ModelRef) -> Value:
 
 
 def substituted(value: Value, pairs: Sequence[tuple[z3.ExprRef, z3.ExprRef]]) -> Value:
-    """The value with z3 constants replaced: ``pairs`` holds (old, new)."""
+    """The value with z3 constants replaced: ``pairs`` holds (old, new).
+
+    Examples
+    --------
+    >>> n, m = z3.Ints("n m")
+    >>> substituted((n + 1, "kept"), [(n, m)])
+    (m + 1, 'kept')
+    """
     if isinstance(value, Choice):
         return Choice(tuple((substituted(g, pairs), substituted(v, pairs)) for g, v in value.cases))
     if isinstance(value, tuple):

@@ -25,10 +25,25 @@ WRITTEN_OUT = 2000  # runs that are written out for the solver; beyond, Γ at th
 def classes_by_witnesses(gamma: Gamma, name: str, deadline: Deadline) -> tuple[Partition, list[Witness]]:
     """The best classes of one input, with the witnesses that prove each two of them distinct.
 
+    Parameters
+    ----------
+    gamma, name : of the program, and which input.
+    deadline : for runs and questions.
+
     Raises
     ------
     Undecided
         if Z3 gives up, the time is up, or the classes are too many to list.
+    Disagreement
+        if the program does not tell apart what the proof does.
+
+    Examples
+    --------
+    >>> from course_lib.minimisation import characterise, program
+    >>> gamma = Gamma.of(characterise(program("def f(a, b): return a and b > 4", {"a": bool, "b": range(9)})))
+    >>> classes, witnesses = classes_by_witnesses(gamma, "b", Deadline(timeout=60))
+    >>> classes.classes, witnesses
+    ([[(0, 4)], [(5, 8)]], [{'a': True}])
     """
     classes, witnesses = cut_by(gamma, name, [], deadline), []
     if len(gamma.variables) == 1:  # there are no other inputs, so one empty witness is all there can be

@@ -42,6 +42,14 @@ def course_style() -> Iterator[None]:
 
     All but one: a notebook's backend, loaded at the first figure, turns interactive mode on, and without it
     no later figure would be shown.
+
+    Examples
+    --------
+    >>> with mpl.rc_context({"lines.linewidth": 7}):
+    ...     with course_style():
+    ...         inside = mpl.rcParams["lines.linewidth"]
+    ...     inside == 7, mpl.rcParams["lines.linewidth"] == 7
+    (False, True)
     """
     with mpl.rc_context(_style()):
         yield
@@ -55,13 +63,42 @@ def _style() -> dict:
 
 
 def plain_numbers(axis) -> None:
-    """Write 1, 10, 100, 1,000 on a logarithmic axis."""
+    """Write 1, 10, 100, 1,000 on a logarithmic axis.
+
+    Parameters
+    ----------
+    axis : ``ax.xaxis`` or ``ax.yaxis``; its ticks and their labels are replaced.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().subplots()
+    >>> ax.set_yscale("log")
+    >>> plain_numbers(ax.yaxis)
+    >>> ax.yaxis.get_major_formatter()(1000), ax.yaxis.get_major_formatter()(0.01)
+    ('1,000', '0.01')
+    """
     axis.set_major_locator(LogLocator(numticks=7))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 
 
 def write_words(ax: Axes, title: str, xlabel: str, ylabel: str) -> None:
+    """The title and the names of the axes; an empty word leaves what stands there.
+
+    Parameters
+    ----------
+    ax : the axes to write on.
+    title, xlabel, ylabel : what to write, "" for nothing.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().subplots()
+    >>> write_words(ax, "", "false-positive rate", "")
+    >>> ax.get_title(), ax.get_xlabel()
+    ('', 'false-positive rate')
+    """
     for words, write in ((title, ax.set_title), (xlabel, ax.set_xlabel), (ylabel, ax.set_ylabel)):
         if words:
             write(words)

@@ -20,7 +20,17 @@ from course_lib.reconstruction.tables import PublishedTable
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit status: 0, or 1 for a table that cannot be read."""
+    """Run the command; returns the exit status: 0, or 1 for a table that cannot be read.
+
+    Parameters
+    ----------
+    arguments : the words after the command's name; None for those of the command line.
+
+    Examples
+    --------
+    >>> main(["nowhere.toml"])  # said on standard error: there is no such file
+    1
+    """
     parser = argparse.ArgumentParser(prog="python -m course_lib.reconstruction", description=__doc__.split("\n")[0])
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("table", nargs="?", type=Path, help="a TOML file with [schema] and [[statistic]] parts")

@@ -28,6 +28,10 @@ def certain_cells(table: PublishedTable) -> pd.DataFrame:
     schema lists them; cell (i, c) is certain if person i has the same value in column c in every
     database that fits.
 
+    Parameters
+    ----------
+    table : what is published.
+
     Returns
     -------
     DataFrame of dtype object, index 0..n-1, columns in schema order; ``pandas.NA`` where not certain.
@@ -55,6 +59,10 @@ def certain_cells(table: PublishedTable) -> pd.DataFrame:
 
 def certain_records(table: PublishedTable) -> pd.DataFrame:
     """The records that are in every fitting database, each as often as it is in all of them.
+
+    Parameters
+    ----------
+    table : what is published.
 
     Returns
     -------

@@ -17,6 +17,10 @@ def explain_contradiction(table: PublishedTable) -> tuple[str, ...]:
     are background, and never blamed. Irreducible: no database has all the figures named, and if any
     one of them is left out, some database has the others. There may be other such sets.
 
+    Parameters
+    ----------
+    table : what is published.
+
     Returns
     -------
     tuple of names in the table's order; ``()`` if the table is consistent, or if the background alone

@@ -24,6 +24,15 @@ def suppress(table: PublishedTable, threshold: int) -> PublishedTable:
     The total is always published. The rule itself is public, so a mark says "fewer than
     ``threshold``".
 
+    Parameters
+    ----------
+    table : what is published.
+    threshold : whole number, the smallest count that is still published.
+
+    Returns
+    -------
+    PublishedTable; a row with the mark keeps its name and its conditions only.
+
     Raises
     ------
     ValueError
@@ -53,6 +62,15 @@ def round_means(table: PublishedTable, rounding: Rounding) -> PublishedTable:
 
     Means that a row rounds by a rule of its own are left as they are.
 
+    Parameters
+    ----------
+    table : with exact means.
+    rounding : the rule.
+
+    Returns
+    -------
+    PublishedTable with this rounding.
+
     Raises
     ------
     ValueError
@@ -81,9 +99,14 @@ def swap_records(database: Database, share: float, columns: Sequence[str], seed:
 
     Parameters
     ----------
+    database : the truth; left as it is.
     share : of the people that take part, in [0, 1].
     columns : what is exchanged; at least one.
     seed : of the draw.
+
+    Returns
+    -------
+    Database of as many records; its rows are sorted anew.
 
     Raises
     ------

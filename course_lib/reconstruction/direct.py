@@ -138,10 +138,26 @@ class People:
 def databases(table: PublishedTable, deadline: Deadline) -> Iterator[Database]:
     """Every database that fits, one by one.
 
+    Parameters
+    ----------
+    table : what is published.
+    deadline : for all of them together.
+
+    Returns
+    -------
+    Iterator of Database, each once, in no order to rely on.
+
     Raises
     ------
     SolverUndecided
         when the deadline passes before the last one is known.
+
+    Examples
+    --------
+    >>> from course_lib.reconstruction.schema import Schema
+    >>> two = PublishedTable(Schema(age=range(0, 126)), [Statistic("all", count=2, mean=1)])
+    >>> sorted(database.rows for database in databases(two, Deadline(timeout=60)))
+    [((0,), (2,)), ((1,), (1,))]
     """
     people = People(table)
     solver = people.solver()

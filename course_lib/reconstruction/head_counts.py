@@ -27,6 +27,13 @@ class PersonType:
     Parameters
     ----------
     values : column -> the value, or the band as a range; in schema order.
+
+    Examples
+    --------
+    >>> girls = PersonType({"age": range(0, 18), "sex": "F"})
+    >>> teens = {"age": frozenset(range(13, 20))}
+    >>> girls.matches(teens), girls.may_match(teens)
+    (False, True)
     """
 
     values: dict[str, object]
@@ -209,10 +216,26 @@ def _record(schema: Schema, person_type: PersonType, values: dict, found: dict) 
 def databases(table: PublishedTable, deadline: Deadline) -> Iterator[Database]:
     """Every database that fits, one by one: for each head count, every way to fill in the ages.
 
+    Parameters
+    ----------
+    table : what is published.
+    deadline : for all of them together.
+
+    Returns
+    -------
+    Iterator of Database, each once, in no order to rely on.
+
     Raises
     ------
     SolverUndecided
         when the deadline passes before the last one is known.
+
+    Examples
+    --------
+    >>> schema = Schema(age=range(0, 126), sex=["F", "M"])
+    >>> table = PublishedTable(schema, [Statistic("all", count=2, mean=1), Statistic("F", {"sex": "F"}, count=2)])
+    >>> sorted(database.rows for database in databases(table, Deadline(timeout=60)))  # one head count, two ways
+    [((0, 'F'), (2, 'F')), ((1, 'F'), (1, 'F'))]
     """
     types = person_types(table)
     for counts in _HeadCounts(table, types).solutions(deadline):

@@ -162,6 +162,15 @@ class _IndexVectors:
 def databases(table: PublishedTable, deadline: Deadline) -> Iterator[Database]:
     """What this encoding takes for databases that fit, one by one; some may break the table.
 
+    Parameters
+    ----------
+    table : what is published.
+    deadline : for all of them together.
+
+    Returns
+    -------
+    Iterator of Database, each once, in no order to rely on.
+
     Raises
     ------
     ValueError
@@ -169,6 +178,13 @@ def databases(table: PublishedTable, deadline: Deadline) -> Iterator[Database]:
         is unknown, or a group without a count.
     SolverUndecided
         when the deadline passes before the last one is known.
+
+    Examples
+    --------
+    >>> from course_lib.reconstruction.schema import Schema
+    >>> two = PublishedTable(Schema(age=range(0, 126)), [Statistic("all", count=2, mean=1)])
+    >>> sorted(database.rows for database in databases(two, Deadline(timeout=60)))  # sums of 3 break the table
+    [((0,), (2,)), ((0,), (3,)), ((1,), (1,)), ((1,), (2,))]
     """
     encoding = _IndexVectors(table)
     while deadline.is_satisfiable(encoding.solver):

@@ -87,6 +87,11 @@ def baseline_match(truth: Database, table: PublishedTable) -> float:
     filled in independently of each other, and the published median, or else the middle of the range,
     for everybody's integer columns. An attack is worth what it gets beyond this.
 
+    Parameters
+    ----------
+    truth : the people behind the table.
+    table : what is published.
+
     Returns
     -------
     float in [0, 1].

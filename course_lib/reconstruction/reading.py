@@ -132,6 +132,10 @@ def read_table(source: str | Path | _Openable) -> PublishedTable:
     ----------
     source : a path, or anything with ``open``.
 
+    Returns
+    -------
+    PublishedTable.
+
     Raises
     ------
     ValueError
@@ -220,6 +224,15 @@ def read_records(source: str | Path | _Openable, schema: Schema) -> Database:
     """The truth behind a table, from a CSV file; columns that the schema does not name are left out.
 
     Integer columns are read as whole numbers, categorical ones by the text of their values.
+
+    Parameters
+    ----------
+    source : a path, or anything with ``open``.
+    schema : columns and the values to expect.
+
+    Returns
+    -------
+    Database, a record a row of the file.
 
     Raises
     ------

@@ -45,6 +45,14 @@ class Rounding:
     def publish(self, mean: Fraction) -> Fraction:
         """The published value of a true mean; "within" publishes the nearest multiple, ties down.
 
+        Parameters
+        ----------
+        mean : the true one.
+
+        Returns
+        -------
+        Fraction.
+
         Examples
         --------
         >>> [int(Rounding(kind).publish(Fraction(67, 2))) for kind in KINDS[1:]]
@@ -75,6 +83,15 @@ class Rounding:
 
     def sums(self, mean: Fraction, count: int) -> range:
         """The whole sums S of ``count`` values for which S / count is published as ``mean``.
+
+        Parameters
+        ----------
+        mean : the published one.
+        count : of the values, at least 1.
+
+        Returns
+        -------
+        range of ints; empty where ``mean`` cannot be published.
 
         Examples
         --------

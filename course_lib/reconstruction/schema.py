@@ -113,6 +113,11 @@ class Schema:
     def matches(self, record: tuple, selection: Mapping[str, frozenset]) -> bool:
         """Whether a record, in schema order, lies in a ``selection``.
 
+        Parameters
+        ----------
+        record : values in schema order.
+        selection : column -> admitted values, as ``selection`` gives it.
+
         Examples
         --------
         >>> schema = Schema(age=range(0, 126), sex=["F", "M"])
@@ -124,6 +129,10 @@ class Schema:
 
     def sort_key(self, record: tuple) -> tuple[int, ...]:
         """Where a record stands in the order of databases: column by column, in the listed order.
+
+        Parameters
+        ----------
+        record : values in schema order.
 
         Raises
         ------
@@ -180,6 +189,16 @@ class Database:
     @classmethod
     def from_frame(cls, schema: Schema, frame: pd.DataFrame) -> Database:
         """The database held by a pandas frame; columns that the schema does not name are left out.
+
+        Parameters
+        ----------
+        schema : the columns to keep.
+        frame : a row a person.
+
+        Raises
+        ------
+        ValueError
+            for a missing column, or a value that its column does not have.
 
         Examples
         --------

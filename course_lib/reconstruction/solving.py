@@ -162,6 +162,11 @@ def _require_limit(limit: int | None) -> None:
 def is_unique(table: PublishedTable, timeout: float | None = None) -> bool:
     """Whether exactly one database fits: the table publishes its people.
 
+    Parameters
+    ----------
+    table : what is published.
+    timeout : seconds above 0, or None.
+
     Raises
     ------
     SolverUndecided

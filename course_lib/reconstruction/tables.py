@@ -223,7 +223,21 @@ class PublishedTable:
         return next(s.count for s in self.statistics if not s.where and s.count is not None)
 
     def selection(self, statistic: Statistic) -> dict[str, frozenset]:
-        """The values that a statistic's ``where`` admits, column by column."""
+        """The values that a statistic's ``where`` admits, column by column.
+
+        Parameters
+        ----------
+        statistic : of this table or another one with its columns.
+
+        Returns
+        -------
+        dict with the columns of ``where`` only, as ``Schema.selection`` gives it.
+
+        Raises
+        ------
+        ValueError
+            for an unknown column or value.
+        """
         return self.schema.selection(statistic.where, f"statistic {statistic.name}")
 
     def zero_selections(self) -> list[dict[str, frozenset]]:
@@ -348,6 +362,16 @@ def tabulate(
 
 def as_database(records: Any, schema: Schema | None) -> Database:
     """``records`` as a Database: from a Database, a pandas frame or a list of tuples in schema order.
+
+    Parameters
+    ----------
+    records : Database, frame or list of tuples.
+    schema : the columns; None for those of a Database.
+
+    Raises
+    ------
+    ValueError
+        for records that do not fit the schema, or have none.
 
     Examples
     --------
