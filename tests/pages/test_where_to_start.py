@@ -1,4 +1,4 @@
-"""Where to start and the map name every chapter, with the minutes that its page states."""
+"""Where to start and the map name every chapter, with the minutes that its pages state."""
 
 import re
 
@@ -33,6 +33,19 @@ def test_the_table_has_every_chapter_once_and_numbers_them_in_order():
 @pytest.mark.parametrize("path", chapters(), ids=link)
 def test_the_minutes_are_those_of_the_page(path):
     assert table(PATHS)[link(path)][1] == stated_minutes(path.read_text(encoding="utf-8"))
+
+
+def exercise_minutes(text):
+    """The minutes of a page's exercises together, as their headings name them."""
+    return sum(map(int, re.findall(r"^## Exercise \d+: .*, (\d+) minutes, \w+\)$", text, re.MULTILINE)))
+
+
+@pytest.mark.parametrize("path", chapters(), ids=link)
+def test_the_minutes_of_the_exercises_are_their_sum(path):
+    counted = exercise_minutes((ROOT / "solutions" / link(path)).read_text(encoding="utf-8"))
+    (stated,) = (int(minutes) for _, page, _, minutes in ROW.findall(PATHS) if page == link(path))
+    # Chapter 15 has a finding to write, which has no heading with minutes.
+    assert counted > 0 and (stated > counted if "capstone" in link(path) else stated == counted)
 
 
 @pytest.mark.parametrize("path", chapters(), ids=link)
