@@ -64,11 +64,12 @@ def explain(network: ReluNetwork, gradient: Gradient, found: Samples, grid: Grid
     eps = relative_step(gradient)
     run = network.run(found.inputs)
     deltas = network.deltas(run, found.labels)
+    delta_errors = network.delta_rounding(run, deltas)
     asked = ~_undecided(network, run, eps)
     worst, to_rounding = 0.0, True
     for layer, (rows, bias) in enumerate(zip(gradient.weight_grads, gradient.bias_grads, strict=True)):
         scaled = found.weights[:, None] * deltas[layer]
-        sizes = found.weights[:, None] * _sizes(deltas[layer], deltas[-1])
+        sizes = found.weights[:, None] * (deltas[layer].abs() + delta_errors[layer])
         below, terms = run.below[layer], run.below[layer].abs()
         if layer:
             terms = terms + network.rounding(run, layer - 1) * (terms > 0)
@@ -110,12 +111,3 @@ def _undecided(network: ReluNetwork, run: Run, eps: float) -> Tensor:
     Their rows prove nothing, so they are not asked.
     """
     return (run.values[0].abs() <= SAFETY * eps * network.rounding(run, 0)).any(0)
-
-
-def _sizes(deltas: Tensor, loss_vectors: Tensor) -> Tensor:
-    """How large the terms are that a delta is computed from: at least as large as a typical delta of its layer.
-
-    A loss vector p - onehot(y) is the difference of numbers up to 1, however small it is.
-    """
-    typical = deltas.square().mean(1, keepdim=True).sqrt()
-    return deltas.abs() + typical / loss_vectors.norm(dim=1, keepdim=True).clamp(max=1)

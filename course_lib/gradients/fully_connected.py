@@ -95,8 +95,28 @@ class ReluNetwork:
         return tuple(reversed(deltas))
 
     def rounding(self, run: Run, layer: int) -> Tensor:
-        """(n, n_out): how far z_l may be rounded, in units of eps: a tenth of the lengths of its factors."""
-        return run.below[layer].norm(dim=1, keepdim=True) * self.weights[layer].norm(dim=1) / 10
+        """(n, n_out): how far z_l may be rounded, in units of eps: a tenth of the lengths of its factors, and
+        what the layers below hand on. Errors have either sign, so squares add up.
+        """
+        own = run.below[layer].norm(dim=1, keepdim=True) * self.weights[layer].norm(dim=1) / 10
+        if not layer:
+            return own
+        below = self.rounding(run, layer - 1) * (run.values[layer - 1] > 0)
+        return (own.square() + below.square() @ self.weights[layer].square().T).sqrt()
+
+    def delta_rounding(self, run: Run, deltas: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """(n, n_out of l) for l = 0..H: how far delta_l may be rounded, in units of eps, were each neuron active.
+
+        As in `rounding`, and a loss vector p - onehot(y) is the difference of numbers up to 1, however small it is.
+        """
+        errors = [torch.full_like(deltas[-1], self.n_classes**-0.5)]
+        reaching = errors[0]
+        for layer in reversed(range(len(deltas) - 1)):
+            weight = self.weights[layer + 1]
+            own = deltas[layer + 1].norm(dim=1, keepdim=True) * weight.norm(dim=0) / 10
+            errors.append((own.square() + reaching.square() @ weight.square()).sqrt())
+            reaching = errors[-1] * (run.values[layer] > 0)
+        return tuple(reversed(errors))
 
 
 def relu_network(gradient: Gradient) -> ReluNetwork:

@@ -74,7 +74,8 @@ def test_the_kernels_time_and_memory_are_measured(tmp_path):
 @pytest.mark.parametrize(("limit", "status"), [("180", 0), ("0", 1)])
 def test_nbval_fails_a_notebook_over_the_budget(tmp_path, limit, status):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1"), nbformat.v4.new_code_cell("2")])
-    nbformat.write(notebook, tmp_path / "a.ipynb")
+    for name in ("a.ipynb", "b.ipynb"):  # what fails one does not reach the next
+        nbformat.write(notebook, tmp_path / name)
     (tmp_path / "limit.py").write_text(
         textwrap.dedent(f"""
         import notebook_budget
@@ -94,7 +95,7 @@ def test_nbval_fails_a_notebook_over_the_budget(tmp_path, limit, status):
         "no:cacheprovider",
     ]
     done = subprocess.run(
-        [*command, "--nbval-lax", "--nbval-current-env", "-c", os.devnull, "--rootdir", ".", "a.ipynb"],
+        [*command, "--nbval-lax", "--nbval-current-env", "-c", os.devnull, "--rootdir", ".", "a.ipynb", "b.ipynb"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "tools"), str(tmp_path)])},
         capture_output=True,
@@ -102,8 +103,11 @@ def test_nbval_fails_a_notebook_over_the_budget(tmp_path, limit, status):
     )
     assert done.returncode == status, done.stdout
     assert ("s of CPU, more than 0 s" in done.stdout) == bool(status)
+    assert ("4 passed, 2 errors" if status else "4 passed") in done.stdout
 
 
 def test_the_limits_leave_room_for_a_slow_machine():
     assert notebook_budget.overrun(179, 1490) == ""
+    limit = notebook_budget.CPU_SECONDS
+    assert f"s of CPU, more than {limit:.0f} s" in notebook_budget.overrun(limit + 1, 300)
     assert "MB, more than 1500 MB" in notebook_budget.overrun(1, 1600)
