@@ -158,7 +158,7 @@ def _largest(seed: int) -> int:
 
 @check("a whole number of digits")
 def exercise_3(answer: Any, seed: int = 0) -> Verdict:
-    """The largest M for which the first M digits come off whole.
+    """The largest B for which the first B digits come off whole.
 
     >>> exercise_3(1).state
     'wrong'
