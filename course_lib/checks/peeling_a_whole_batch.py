@@ -158,7 +158,7 @@ def _largest(seed: int) -> int:
 
 @check("a whole number of digits")
 def exercise_3(answer: Any, seed: int = 0) -> Verdict:
-    """The largest M for which the first M digits come off whole.
+    """The largest B for which the first B digits come off whole.
 
     >>> exercise_3(1).state
     'wrong'
@@ -227,7 +227,7 @@ def exercise_4(answer: Any, seed: int = 0) -> Verdict:
         layer = "the first layer sees the change" if moved > 1e-9 else "the first layer's gradient changes"
         return wrong(f"the gradients differ by {off:.1g}: {layer}.")
     if dimensions == _dimensions(seed):
-        return right("And none of them is more likely than another.")
+        return right("And the gradient speaks for none of them.")
     return wrong("the batch is right. The dimensions are choices of c times choices of v: count each by a rank.")
 
 
