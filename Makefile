@@ -49,15 +49,17 @@ test-oldest-z3: setup  ## run the tests of the solver parts on the oldest Z3 tha
 
 # Torch is excepted: it and torchvision only work as the pair in constraints.txt.
 LOWEST := _build/lowest
+PARTS := $(addprefix tests/,reconstruction gradients minimisation membership capstone)
 .PHONY: test-lowest
-test-lowest:  ## run the library's tests on the oldest versions that pyproject.toml allows
+test-lowest:  ## run the library's tests and the notebooks on the oldest versions that pyproject.toml allows
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet uv
 	grep -E '^(torch|torchvision)==' constraints.txt > $(LOWEST)/torch.txt
 	$(LOWEST)/bin/uv pip install --python $(LOWEST)/bin/python --resolution lowest-direct \
 	  --override $(LOWEST)/torch.txt -e '.[book,test]'
-	$(LOWEST)/bin/python -m pytest -rs tests/reconstruction tests/minimisation tests/exercises course_lib \
-	  tests/datasets tests/plotting tests/test_progress.py tests/test_display.py tests/test_imports.py \
+	$(LOWEST)/bin/python tools/export_notebooks.py
+	PYTHONPATH=tools $(LOWEST)/bin/python -m pytest -rs course_lib $(PARTS) tests/exercises tests/datasets \
+	  tests/plotting tests/test_progress.py tests/test_display.py tests/test_imports.py $(CHAPTERS) $(NBVAL) \
 	  -m "not slow" -n $(WORKERS) --dist loadfile
 
 .PHONY: serve
