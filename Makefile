@@ -41,6 +41,12 @@ test-slow: setup  ## run the tests that make test leaves out
 	@$(VENV) tools/export_notebooks.py
 	$(PYTEST) tests -m slow -n $(WORKERS) --dist loadfile
 
+# Sums are rounded otherwise there. What a page says must not hang on it.
+.PHONY: test-other-cpu
+test-other-cpu: setup  ## run the notebooks as on another processor: two threads, no vector instructions
+	@$(VENV) tools/export_notebooks.py
+	PYTHONPATH=tools OMP_NUM_THREADS=2 ATEN_CPU_CAPABILITY=default $(PYTEST) $(CHAPTERS) $(NBVAL)
+
 .PHONY: test-oldest-z3
 test-oldest-z3: setup  ## run the tests of the solver parts on the oldest Z3 that is allowed
 	$(VENV) -m pip install --quiet --upgrade --no-deps --target _build/oldest_z3 z3-solver==4.16.0.0
